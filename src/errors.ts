@@ -1,0 +1,191 @@
+/**
+ * The one table of everything that can go wrong. A code is stable; its line says what happened in
+ * general, how a command exits, and what to do next. docs/errors.md is checked against it.
+ */
+export const EXIT = {
+  ok: 0,
+  deadLetters: 1,
+  usage: 64,
+  data: 65,
+  unreachable: 69,
+  bug: 70,
+  loss: 74,
+  tryLater: 75,
+  config: 78,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface ErrorLine {
+  readonly exit: ExitCode;
+  readonly what: string;
+  readonly next: string;
+}
+
+export const ERRORS = {
+  USAGE: {
+    exit: EXIT.usage,
+    what: "The command line could not be understood.",
+    next: "Run the command with --help.",
+  },
+  CALL_INVALID: {
+    exit: EXIT.usage,
+    what: "The text is not a method call.",
+    next: `Write a method and its arguments, e.g. publish-task saveToLocal "hello".`,
+  },
+  ARGS_INVALID: {
+    exit: EXIT.data,
+    what: "The arguments are not JSON, or hold a value that JSON would lose.",
+    next: "Pass strings, finite numbers, booleans, null, plain arrays and plain objects.",
+  },
+  TASK_TOO_LARGE: {
+    exit: EXIT.data,
+    what: "The encoded task is larger than max-size.",
+    next: "Put the data in a file or a database and publish its name, or raise max-size.",
+  },
+  DUPLICATE: {
+    exit: EXIT.data,
+    what: "An unfinished task has the same key.",
+    next: "Wait until it is done, cancel it with memq cancel --key, or use --on-duplicate keep.",
+  },
+  TASK_BROKEN: {
+    exit: EXIT.data,
+    what: "The stored bytes are not a task.",
+    next: "Look at it with memq show; memq purge dead removes it.",
+  },
+  TASK_FORGED: {
+    exit: EXIT.data,
+    what: "The task is not signed with this queue's secret.",
+    next: "Check that publishers and runs have the same secret; memq purge dead removes it.",
+  },
+  NOT_FOUND: {
+    exit: EXIT.data,
+    what: "No task has that id or key.",
+    next: "memq list shows the tasks there are; a task that is done leaves nothing behind.",
+  },
+  BROKER_UNREACHABLE: {
+    exit: EXIT.unreachable,
+    what: "The server that keeps the queue did not answer.",
+    next: "Check queueip and queueport, and that the server runs.",
+  },
+  NOT_MEMCACHED: {
+    exit: EXIT.unreachable,
+    what: "What listens at that address does not speak memcached's binary protocol.",
+    next: "Point queueip and queueport at a stock memcached that is not started with -B ascii.",
+  },
+  BROKER_REFUSED: {
+    exit: EXIT.unreachable,
+    what: "The server refused the user name or the password.",
+    next: "Check username and password of the queue.",
+  },
+  UNSUPPORTED: {
+    exit: EXIT.usage,
+    what: "The broker of this queue cannot do that.",
+    next: "See the table of brokers in the README.",
+  },
+  QUEUE_FULL: {
+    exit: EXIT.tryLater,
+    what: "The broker has no room for another task.",
+    next: "Let runs drain the queue, or give the server more memory, then publish again.",
+  },
+  BUSY: {
+    exit: EXIT.tryLater,
+    what: "The store was locked by other processes for too long.",
+    next: "Try again; if it lasts, look for a process that holds the store open.",
+  },
+  STORE_UNUSABLE: {
+    exit: EXIT.config,
+    what: "The folder of the embedded store cannot be used.",
+    next: "Make the folder writable for every user that publishes or runs, or set store.",
+  },
+  STORE_FOREIGN: {
+    exit: EXIT.config,
+    what: "The file is not a store of memq, or of a newer memq.",
+    next: "Point store at another folder, or install the newer memq.",
+  },
+  STORE_FULL: {
+    exit: EXIT.tryLater,
+    what: "The disk of the embedded store is full.",
+    next: "Free space on that disk, then try again; tasks published earlier are kept.",
+  },
+  STORE_BROKEN: {
+    exit: EXIT.loss,
+    what: "The store's file is damaged.",
+    next: "Restore it from a backup, or move it away and start with an empty store.",
+  },
+  SQLITE_MISSING: {
+    exit: EXIT.config,
+    what: "No SQLite that is safe for several processes was found.",
+    next: "npm install @photostructure/sqlite, or use a newer Node.js.",
+  },
+  CONFIG_MISSING: {
+    exit: EXIT.config,
+    what: "The configuration file is not there.",
+    next: "Run memq init, or name the file with --config or MEMQ_CONFIG.",
+  },
+  CONFIG_INVALID: {
+    exit: EXIT.config,
+    what: "The configuration file has faults.",
+    next: "Correct the lines named; memq check reads the file again.",
+  },
+  HANDLER_MISSING: {
+    exit: EXIT.config,
+    what: "The handler class could not be loaded.",
+    next: "Check handlers and classname in config.ini; memq check tries them.",
+  },
+  HANDLER_UNKNOWN: {
+    exit: EXIT.config,
+    what: "The task names a class or a method that is not there.",
+    next: "Correct the handler, then put the task back with memq retry ID.",
+  },
+  LEASE_LOST: {
+    exit: EXIT.loss,
+    what: "The task's lease ended while it was running, and another run may have taken it.",
+    next: "Make handlers idempotent; look for a process that was stopped or a machine that stalled.",
+  },
+  TASKS_LOST: {
+    exit: EXIT.loss,
+    what: "The server lost tasks that it had accepted.",
+    next: "Run memq doctor; use a dedicated memcached started with -M, or the embedded store.",
+  },
+  BUG: {
+    exit: EXIT.bug,
+    what: "Something happened that memq did not expect.",
+    next: "Run again with --verbose and report what it prints.",
+  },
+} as const satisfies Record<string, ErrorLine>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Every error that memq raises. `message` says what happened and where; the table says what to do next. */
+export class MemqError extends Error {
+  override readonly name = "MemqError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** How a command that ends with this error exits. */
+  get exit(): ExitCode {
+    return ERRORS[this.code].exit;
+  }
+
+  /** What the reader can do about it, one sentence. */
+  get next(): string {
+    return ERRORS[this.code].next;
+  }
+}
+
+/** A thrown value as one line for people; anything can be thrown. */
+export function describeError(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
+  if (typeof thrown === "string") return thrown;
+  try {
+    const shown = JSON.stringify(thrown) as string | undefined; // undefined for a function or a symbol
+    return `threw ${shown ?? typeof thrown}`;
+  } catch {
+    return "threw a value that cannot be shown";
+  }
+}

@@ -1,0 +1,57 @@
+import type { Json } from "./task.ts";
+import { durationMs } from "./duration.ts";
+
+/** How one attempt ended. */
+export type Outcome =
+  | { readonly kind: "done"; readonly result?: Json }
+  | { readonly kind: "retry"; readonly at: number; readonly error: string }
+  | { readonly kind: "dead"; readonly reason: string };
+
+/** A handler's wish, thrown instead of an error. */
+export type Verb =
+  | { readonly kind: "retryLater"; readonly times?: number; readonly delayMs?: number }
+  | { readonly kind: "giveUp" }
+  | { readonly kind: "pauseQueue"; readonly forMs: number };
+
+// A handler may import another copy of this package than the command that runs it: a registered
+// symbol is the same in both, a class is not.
+const VERB = Symbol.for("memq.verb");
+
+class HandlerVerb extends Error {
+  override readonly name = "HandlerVerb";
+  readonly [VERB]: Verb;
+
+  constructor(reason: string, verb: Verb) {
+    super(reason);
+    this[VERB] = verb;
+  }
+}
+
+/**
+ * Throw it to have the task run again: `throw retryLater("shop is closed", { times: 3, delay: "5m" })`.
+ * `times` is how many more runs there are in all (default: the queue's retry policy), `delay` the wait
+ * before each (ms or a duration; default: the policy's). When they are used up the task becomes a dead letter.
+ */
+export function retryLater(reason: string, options: { times?: number; delay?: number | string } = {}): Error {
+  return new HandlerVerb(reason, {
+    kind: "retryLater",
+    ...(options.times !== undefined && { times: options.times }),
+    ...(options.delay !== undefined && { delayMs: durationMs(options.delay) }),
+  });
+}
+
+/** Throw it when another run would not help: the task becomes a dead letter at once. */
+export function giveUp(reason: string): Error {
+  return new HandlerVerb(reason, { kind: "giveUp" });
+}
+
+/** Throw it to stop claiming from this queue for a while; the task goes back uncharged. `for`: ms or a duration. */
+export function pauseQueue(reason: string, options: { for: number | string }): Error {
+  return new HandlerVerb(reason, { kind: "pauseQueue", forMs: durationMs(options.for) });
+}
+
+/** The verb that a handler threw; undefined for anything else. */
+export function verbOf(thrown: unknown): Verb | undefined {
+  if (typeof thrown !== "object" || thrown === null) return undefined;
+  return (thrown as { [VERB]?: Verb })[VERB];
+}

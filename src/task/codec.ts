@@ -25,7 +25,10 @@ export type Decoded =
 
 /** Turns drafts into the text that a broker keeps, and back. */
 export interface Codec {
-  /** @throws MemqError ARGS_INVALID for a value JSON would lose, TASK_TOO_LARGE over the limit. */
+  /**
+   * The draft as text; the same draft gives the same text without encoding it again.
+   * @throws MemqError ARGS_INVALID for a value JSON would lose, TASK_TOO_LARGE over the limit.
+   */
   encode(draft: Draft): string;
   /** The text to keep under `id`: the encoded body, signed where the queue has a secret. */
   seal(id: string, body: string): string;
@@ -35,8 +38,15 @@ export interface Codec {
 
 /** The codec of a queue without a secret. `maxBytes`: of one encoded task. */
 export function plainCodec(maxBytes: number): Codec {
+  const encoded = new WeakMap<Draft, string>(); // publishers encode to check, brokers to keep
   return {
-    encode: (draft) => encodeBody(draft, maxBytes),
+    encode: (draft) => {
+      const known = encoded.get(draft);
+      if (known !== undefined) return known;
+      const body = encodeBody(draft, maxBytes);
+      encoded.set(draft, body);
+      return body;
+    },
     seal: (_id, body) => body,
     open: openBody,
   };

@@ -1,0 +1,47 @@
+import type { RunEvent } from "../telemetry/events.ts";
+import type { Io } from "./shell.ts";
+
+/** A live line on a terminal; nothing elsewhere. */
+export interface Progress {
+  count(event: RunEvent): void;
+  /** Takes the line away: something else is about to be written. */
+  clear(): void;
+  end(): void;
+}
+
+const REDRAW_MS = 200; // faster than that, nobody reads
+const CLEAR_LINE = "\r\u001b[2K";
+
+export function startProgress(io: Io, quiet: boolean): Progress {
+  if (io.stderr.isTTY !== true || quiet) {
+    return {
+      count: () => undefined,
+      clear: () => {
+        io.stderr.write(CLEAR_LINE);
+      },
+      end: () => undefined,
+    };
+  }
+  const counts = { done: 0, retry: 0, dead: 0 };
+  const startedAtMs = performance.now();
+  const draw = (): void => {
+    const seconds = (performance.now() - startedAtMs) / 1_000;
+    const rate = Math.round(counts.done / Math.max(seconds, 0.001));
+    const line = `${String(counts.done)} done, ${String(counts.retry)} retried, ${String(counts.dead)} dead, ${String(rate)}/s`;
+    io.stderr.write(`${CLEAR_LINE}${line.slice(0, (io.stderr.columns ?? 80) - 1)}`);
+  };
+  const timer = setInterval(draw, REDRAW_MS);
+  timer.unref();
+  return {
+    count: ({ kind }) => {
+      if (kind === "done" || kind === "retry" || kind === "dead") counts[kind]++;
+    },
+    clear: () => {
+      io.stderr.write(CLEAR_LINE);
+    },
+    end: () => {
+      clearInterval(timer);
+      io.stderr.write(CLEAR_LINE);
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { EXIT, MemqError, describeError } from "../errors.ts";
+import type { PublishTo } from "../memq.ts";
+import { parseCall } from "../task/call.ts";
+import type { Call } from "../task/task.ts";
+import { choice, wholeNumber } from "./option-values.ts";
+import type { Options, Parsed } from "./options.ts";
+import { runCommand, type Command, type Io, type Session } from "./shell.ts";
+
+const OPTIONS: Options = {
+  class: { short: "C", value: "NAME", doc: "another class than classname" },
+  delay: { short: "d", value: "20m", doc: "not before this long from now" },
+  at: { value: "TIME", doc: "not before this time (ISO 8601)" },
+  key: { short: "k", value: "K", doc: "one unfinished task per key" },
+  "on-duplicate": {
+    value: "keep|replace|error",
+    doc: "what a key that is taken means (default keep: print its id)",
+  },
+  count: { short: "n", value: "N", doc: "publish the same task N times" },
+  from: { value: "FILE|-", doc: "bulk: one task per line of a file or of standard input" },
+  format: { value: "lines|ndjson", doc: "how its lines are read (default lines: the method's one argument)" },
+  stdin: { doc: "the one argument is standard input" },
+  "json-args": { doc: "parse each argument as JSON (default: strings)" },
+  retries: { value: "N", doc: "attempts after the first, instead of the queue's" },
+  timeout: { value: "D", doc: "for one attempt, instead of the queue's" },
+  now: { doc: "run it here and now, unqueued, to try a handler" },
+  "dry-run": { doc: "show what would be published" },
+};
+
+const COMMAND: Command = {
+  name: "publish-task",
+  usage: "publish-task [options] <method> [args…]",
+  about:
+    "Publishes a method call to run later, and prints its id. Arguments are strings.\n" +
+    "An argument that begins with - goes behind --.",
+  options: OPTIONS,
+  examples: [
+    `publish-task saveToLocal "hello"`,
+    `publish-task "saveToLocal('hello')"`,
+    `publish-task closeOrder 42 --delay 20m --key order:42`,
+    `publish-task push --queue push --from users.txt`,
+    `publish-task --json-args add 1 2`,
+  ],
+};
+
+/** The command publish-task. Resolves with the exit code. */
+export function main(argv: readonly string[], io: Io): Promise<number> {
+  return runCommand(COMMAND, { argv, io }, publishTask);
+}
+
+async function publishTask(session: Session): Promise<number> {
+  const { parsed } = session;
+  assertCompatible(parsed);
+  if (parsed.text("from") !== undefined)
+    return (await import("./bulk.ts")).publishFrom(session, publishTo(parsed));
+  const call = await readCall(session);
+  if (parsed.flag("now")) return (await import("./call-now.ts")).callNow(session, call);
+  if (parsed.flag("dry-run"))
+    return (await import("./dry-run.ts")).showCall(session, call, publishTo(parsed));
+  const count = wholeNumber(parsed, "count", 1);
+  if (count !== undefined) return (await import("./bulk.ts")).publishCount(session, call, publishTo(parsed));
+  return publishOne(session, call);
+}
+
+async function publishOne(session: Session, call: Call): Promise<number> {
+  const id = await session
+    .open()
+    .publish(call.method, call.args, { ...classOf(call), ...publishTo(session.parsed) });
+  session.print(session.parsed.flag("json") ? JSON.stringify({ id }) : id);
+  return EXIT.ok;
+}
+
+const classOf = (call: Call): { class?: string } => (call.class === undefined ? {} : { class: call.class });
+
+// Options that say different things about where the call comes from or goes to.
+const EXCLUSIVE: readonly (readonly [string, string])[] = [
+  ["from", "count"],
+  ["from", "stdin"],
+  ["from", "now"],
+  ["from", "json-args"],
+  ["now", "delay"],
+  ["now", "at"],
+  ["now", "key"],
+  ["now", "count"],
+  ["now", "dry-run"],
+  ["delay", "at"],
+  ["stdin", "json-args"],
+];
+
+function assertCompatible(parsed: Parsed): void {
+  const given = (name: string): boolean => parsed.flag(name) || parsed.text(name) !== undefined;
+  for (const [one, other] of EXCLUSIVE) {
+    if (given(one) && given(other))
+      throw new MemqError("USAGE", `--${one} and --${other} exclude each other`);
+  }
+  if (given("format") && !given("from")) throw new MemqError("USAGE", "--format goes with --from");
+  if (given("on-duplicate") && !given("key") && !given("from")) {
+    throw new MemqError("USAGE", "--on-duplicate goes with --key");
+  }
+}
+
+async function readCall({ parsed, io }: Session): Promise<Call> {
+  const name = parsed.text("class");
+  const options = { jsonArgs: parsed.flag("json-args"), ...(name !== undefined && { class: name }) };
+  if (!parsed.flag("stdin")) return parseCall(parsed.words, options);
+  if (parsed.words.length > 1)
+    throw new MemqError("USAGE", "with --stdin there are no arguments beside the method");
+  return parseCall([...parsed.words, await readAll(io.stdin)], options);
+}
+
+/** Standard input, its exact bytes as UTF-8. */
+async function readAll(stdin: Io["stdin"]): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of stdin) pieces.push(Buffer.from(piece as Buffer));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(pieces));
+  } catch (cause) {
+    throw new MemqError("ARGS_INVALID", `standard input is not UTF-8: ${describeError(cause)}`, { cause });
+  }
+}
+
+/** The options of the command line as the library takes them. */
+function publishTo(parsed: Parsed): PublishTo {
+  const retries = wholeNumber(parsed, "retries", 0);
+  const onDuplicate = choice(parsed, "on-duplicate", ["keep", "replace", "error"] as const);
+  const texts = { queue: "queue", class: "class", delay: "delay", at: "at", key: "key", timeout: "timeout" };
+  const given = Object.entries(texts).flatMap(([to, name]) => {
+    const value = parsed.text(name);
+    return value === undefined ? [] : [[to, value]];
+  });
+  return {
+    ...(Object.fromEntries(given) as PublishTo),
+    ...(retries !== undefined && { retries }),
+    ...(onDuplicate !== undefined && { onDuplicate }),
+  };
+}

@@ -1,0 +1,127 @@
+import { inspect } from "node:util";
+import { describeError } from "../errors.ts";
+import type { Finding, Loss } from "../ports/broker.ts";
+import type { QueueReport } from "../run/report.ts";
+import type { RunEvent } from "../telemetry/events.ts";
+import { formatDuration } from "../task/duration.ts";
+
+// A mail's line; the whole text is kept with the task.
+const MAX_LINE = 300;
+
+/** A thrown value as one short line, or with its stack. */
+export function describeThrown(thrown: unknown, verbose: boolean): string {
+  if (verbose && thrown instanceof Error) return thrown.stack ?? thrown.message;
+  const name =
+    thrown instanceof Error && !/^(?:Error|HandlerVerb|MemqError)$/.test(thrown.name)
+      ? `${thrown.name}: `
+      : "";
+  const line = (name + describeError(thrown)).replace(/\s*\n\s*/g, " ");
+  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
+}
+
+/** What a run says of an event on stderr; undefined = nothing. */
+export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): string | undefined {
+  const at = `memq ${event.queue}`;
+  switch (event.kind) {
+    case "retry":
+    case "dead":
+      return failureLine(at, event, { verbose, nowMs });
+    case "done":
+    case "handedBack":
+    case "cancelled":
+      return quietLine(at, event, verbose);
+    case "leaseLost":
+      return `${at}: ${taskName(event)} lost its lease; what this run did with it was not recorded, another run may repeat it`;
+    case "finding":
+      return findingLine(at, event.finding);
+    case "loss":
+      return lossLine(at, event.loss);
+    case "stray":
+      return strayLine(at, event, verbose);
+  }
+}
+
+const strayLine = (at: string, { error }: Of<"stray">, verbose: boolean): string =>
+  `${at}: an error outside any task: ${describeThrown(error, verbose)}`;
+
+type Of<K extends RunEvent["kind"]> = Extract<RunEvent, { readonly kind: K }>;
+
+function failureLine(
+  at: string,
+  event: Of<"retry" | "dead">,
+  { verbose, nowMs }: { readonly verbose: boolean; readonly nowMs: number },
+): string {
+  const attempt = `attempt ${String(event.attempt)}`;
+  const what =
+    event.kind === "dead"
+      ? `is dead (${attempt})`
+      : `failed (${attempt}, again in ${formatDuration(Math.max(0, event.at - nowMs))})`;
+  return `${at}: ${taskName(event)} ${what}: ${describeThrown(event.error, verbose)}`;
+}
+
+/** What only --verbose shows. */
+function quietLine(
+  at: string,
+  event: Of<"done" | "handedBack" | "cancelled">,
+  verbose: boolean,
+): string | undefined {
+  if (!verbose) return undefined;
+  switch (event.kind) {
+    case "done":
+      return `${at}: ${taskName(event)} done in ${formatDuration(event.ms)}${returned(event.result)}`;
+    case "handedBack":
+      return `${at}: ${taskName(event)} was handed back: ${event.why}`;
+    case "cancelled":
+      return `${at}: ${taskName(event)} was cancelled before it started`;
+  }
+}
+
+const taskName = ({ task }: { task: { id: string; method: string } }): string =>
+  `task ${task.id} ${task.method}`;
+
+const returned = (value: unknown): string =>
+  value === undefined ? "" : `: ${inspect(value, { depth: 4, breakLength: Infinity })}`;
+
+function findingLine(at: string, finding: Finding): string {
+  switch (finding.kind) {
+    case "buried":
+      return `${at}: task ${finding.id} is dead: ${finding.reason}`;
+    case "newer":
+      return `${at}: task ${finding.id} was written by a newer memq and is left alone`;
+    case "missing":
+      return `${at}: ${String(finding.count)} listed tasks were gone (evicted or cancelled)`;
+  }
+}
+
+/** A loss, for people. */
+export function lossLine(at: string, loss: Loss): string {
+  const count = loss.atLeast === undefined ? "an unknown number of" : `at least ${String(loss.atLeast)}`;
+  const when = new Date(loss.at).toISOString();
+  return `${at}: ${count} tasks were lost (${loss.cause}), found out ${when}`;
+}
+
+/** The one line about a run: `memq push: 1000 done, 0 retried, 0 dead, 0 left in 2.1s (drained)`. */
+export function summaryLine(report: QueueReport): string {
+  const { queue, done, retried, dead, left, ms } = report;
+  const counts = `${String(done)} done, ${String(retried)} retried, ${String(dead)} dead, ${left === undefined ? "?" : String(left)} left`;
+  return `memq ${queue}: ${counts} in ${formatDuration(ms)} (${endText(report)})`;
+}
+
+function endText({ ended, failure, leasesLost, losses }: QueueReport): string {
+  const parts = [failure === undefined ? END_TEXT[ended] : `${failure.message} [${failure.code}]`];
+  if (leasesLost > 0) parts.push(`${String(leasesLost)} leases lost`);
+  if (losses.length > 0) parts.push("tasks were lost");
+  return parts.join("; ");
+}
+
+const END_TEXT: Readonly<Record<QueueReport["ended"], string>> = {
+  empty: "drained",
+  paused: "the queue is paused",
+  held: "other runs hold the rest",
+  due: "the rest is not due yet",
+  "max-time": "max-time reached",
+  "max-tasks": "max-tasks reached",
+  "max-memory": "max-memory reached",
+  stopped: "stopped",
+  failed: "failed",
+};

@@ -1,0 +1,183 @@
+import { Brokers, type OpenQueue } from "./brokers.ts";
+import type { Config, QueueConfig } from "./config/config.ts";
+import { configOf, loadConfig, type ConfigInput } from "./config/load.ts";
+import { MemqError } from "./errors.ts";
+import type { Broker } from "./ports/broker.ts";
+import { systemClock, type Clock } from "./ports/clock.ts";
+import { publishAll, type BulkReport, type BulkSource } from "./publish/bulk.ts";
+import type { PublishOptions } from "./publish/draft.ts";
+import { makePublisher } from "./publish/publisher.ts";
+import { durationMs } from "./task/duration.ts";
+import { nearest } from "./task/nearest.ts";
+import type { Json } from "./task/task.ts";
+import type { Listener } from "./telemetry/events.ts";
+import type { Limits } from "./run/budget.ts";
+import type { Registry } from "./run/registry.ts";
+import type { RunReport } from "./run/report.ts";
+import type { QueueRun } from "./run/run.ts";
+
+/** What `open` takes besides the configuration. */
+export interface OpenOptions {
+  /** Handler classes by name, instead of loading files. */
+  readonly handlers?: Readonly<Record<string, unknown>>;
+  /** Default: real time. */
+  readonly clock?: Clock;
+}
+
+/** Where a call goes, and how it wants to be kept. */
+export interface PublishTo extends PublishOptions {
+  /** Default: the queue that the top-level keys describe. */
+  readonly queue?: string;
+}
+
+export interface RunOptions {
+  /** Names of the queues to drain. Default: all of the configuration. */
+  readonly queues?: readonly string[];
+  /** ms or a duration; no task is started that would not fit. Default none. */
+  readonly maxTime?: number | string;
+  readonly maxTasks?: number;
+  readonly maxMemoryBytes?: number;
+  /** Tasks at a time, per queue. Default: the queue's `concurrency`. */
+  readonly concurrency?: number;
+  /** Per attempt, ms or a duration. Default: the queue's `timeout`. */
+  readonly timeout?: number | string;
+  /** Aborted: claim no more, finish what runs within `grace`, hand back the rest. */
+  readonly stop?: AbortSignal;
+  /** Default 10 s. */
+  readonly grace?: number | string;
+  /** Told everything that happens. */
+  readonly listener?: Listener;
+  /** Lines that handlers log with `task().log`. Default: stderr. */
+  readonly say?: (line: string) => void;
+  /** The process does nothing but this run: handlers can neither exit nor crash it. Default false. */
+  readonly ownsProcess?: boolean;
+}
+
+/** A configuration in use. The commands are thin shells over it. */
+export class Memq {
+  readonly config: Config;
+  readonly #clock: Clock;
+  readonly #handlers: OpenOptions["handlers"];
+  readonly #brokers: Brokers;
+
+  constructor(config: Config, options: OpenOptions = {}) {
+    this.config = config;
+    this.#clock = options.clock ?? systemClock;
+    this.#handlers = options.handlers;
+    this.#brokers = new Brokers(config, this.#clock);
+  }
+
+  /** Keeps one call and resolves with its id. @throws MemqError when it was not kept. */
+  async publish(method: string, args: readonly Json[] = [], options: PublishTo = {}): Promise<string> {
+    const { queue, ...how } = options;
+    return (await this.#publisher(queue)).publish({ method, args }, how);
+  }
+
+  /** Keeps many calls and answers item by item, in their order; a bad one does not stop the others. */
+  async publishMany(items: BulkSource, options: PublishTo = {}): Promise<BulkReport> {
+    const { queue, ...how } = options;
+    return publishAll(await this.#publisher(queue), items, how);
+  }
+
+  /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */
+  async run(options: RunOptions = {}): Promise<RunReport> {
+    const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
+    const { Budget, cgroupMemoryLimit } = await import("./run/budget.ts");
+    const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
+    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), () => this.#clock.now());
+    const runs = queues.map((queue) => this.#queueRun(queue, budget, options));
+    return options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs);
+  }
+
+  /** The broker of a queue, to look at it and to manage it. */
+  async broker(queue?: string): Promise<Broker> {
+    return (await this.#open(queue)).broker;
+  }
+
+  /** The handler classes of a queue. @throws MemqError HANDLER_MISSING */
+  async registry(queue?: string): Promise<Registry> {
+    const config = this.queueConfig(queue);
+    const { loadRegistry, registryOf } = await import("./run/registry.ts");
+    if (this.#handlers !== undefined) return registryOf(this.#handlers, config.className);
+    const { folder } = this.config;
+    const place = { folder, className: config.className };
+    return loadRegistry(config.handlers === undefined ? place : { ...place, handlers: config.handlers });
+  }
+
+  /** The settings of a queue. @throws MemqError USAGE when the configuration has no such queue. */
+  queueConfig(name?: string): QueueConfig {
+    const { queues } = this.config;
+    if (name === undefined) return queues[0];
+    const found = queues.find((queue) => queue.name === name);
+    if (found !== undefined) return found;
+    const names = queues.map((queue) => queue.name);
+    const near = nearest(name, names);
+    const hint = near === undefined ? `it has ${names.join(", ")}` : `did you mean "${near}"?`;
+    throw new MemqError("USAGE", `the configuration has no queue "${name}", ${hint}`);
+  }
+
+  /** Hands back what is held and closes every broker. */
+  async close(): Promise<void> {
+    await this.#brokers.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #open(queue?: string): Promise<OpenQueue> {
+    return this.#brokers.open(this.queueConfig(queue));
+  }
+
+  async #publisher(queue?: string): Promise<ReturnType<typeof makePublisher>> {
+    const { broker, codec } = await this.#open(queue);
+    return makePublisher({ broker, codec, clock: this.#clock });
+  }
+
+  #queueRun(config: QueueConfig, budget: QueueRun["budget"], options: RunOptions): QueueRun {
+    return {
+      queue: config.name,
+      open: async () => (await this.#brokers.open(config)).broker,
+      registry: () => this.registry(config.name),
+      className: config.className,
+      policy: { waitsMs: config.retryMs },
+      timeoutMs: options.timeout === undefined ? config.timeoutMs : durationMs(options.timeout),
+      concurrency: options.concurrency ?? config.concurrency,
+      budget,
+      clock: this.#clock,
+      tell: options.listener ?? ignore,
+      say: options.say ?? toStderr,
+      stop: options.stop ?? new AbortController().signal,
+      graceMs: durationMs(options.grace ?? DEFAULT_GRACE_MS),
+    };
+  }
+}
+
+// Shorter than what init systems wait before they kill.
+const DEFAULT_GRACE_MS = 10_000;
+
+const ignore = (): void => undefined;
+const toStderr = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+function limitsOf(options: RunOptions, cgroupBytes: number | undefined): Limits {
+  const maxMemoryBytes = options.maxMemoryBytes ?? cgroupBytes;
+  return {
+    ...(options.maxTime !== undefined && { maxTimeMs: durationMs(options.maxTime) }),
+    ...(options.maxTasks !== undefined && { maxTasks: options.maxTasks }),
+    ...(maxMemoryBytes !== undefined && { maxMemoryBytes }),
+  };
+}
+
+/**
+ * Opens a configuration: the path of a config.ini (default: MEMQ_CONFIG, else ./config.ini) or an object with
+ * the same keys. @throws MemqError CONFIG_MISSING, CONFIG_INVALID with all faults at once.
+ */
+export async function open(config?: string | ConfigInput, options: OpenOptions = {}): Promise<Memq> {
+  const loaded =
+    typeof config === "object"
+      ? configOf(config, { env: process.env, cwd: process.cwd() })
+      : loadConfig({ env: process.env, cwd: process.cwd(), ...(config !== undefined && { path: config }) });
+  return Promise.resolve(new Memq(loaded, options));
+}

@@ -1,0 +1,104 @@
+import { MemqError } from "../errors.ts";
+import type { Capabilities } from "../ports/broker.ts";
+import { checkedCall } from "../task/call.ts";
+import { durationMs } from "../task/duration.ts";
+import type { Call, Draft } from "../task/task.ts";
+
+/** How a call wants to be kept. Times are ms or durations such as "20m". */
+export interface PublishOptions {
+  /** Another class than the queue's `classname`. */
+  readonly class?: string;
+  /** Not before this long from now. */
+  readonly delay?: number | string;
+  /** Not before this time: a Date, ms since 1970 or an ISO 8601 text. */
+  readonly at?: Date | number | string;
+  /** One unfinished task of the queue has this key. */
+  readonly key?: string;
+  /** "keep" (default) answers with the id there is, "replace" takes its place, "error" rejects. */
+  readonly onDuplicate?: "keep" | "replace" | "error";
+  /** Attempts after the first, instead of the queue's policy. */
+  readonly retries?: number;
+  /** For one attempt, instead of the queue's. */
+  readonly timeout?: number | string;
+}
+
+// memcached takes keys of 250 bytes, and a hash of ours stands in their place; people read them in lists.
+const MAX_KEY_BYTES = 1_000;
+const MAX_RETRIES = 1_000; // a task that failed this often needs a person
+
+/**
+ * The draft of a call. Delays are rounded up to the second, so that no broker is early.
+ * @throws MemqError CALL_INVALID, ARGS_INVALID
+ */
+export function makeDraft(call: Call, options: PublishOptions, nowMs: number): Draft {
+  const dueAt = dueTime(options, nowMs);
+  return checkedCall({
+    method: call.method,
+    args: call.args,
+    ...((options.class ?? call.class) !== undefined && { class: options.class ?? call.class ?? "" }),
+    ...(dueAt !== undefined && { dueAt }),
+    ...(options.key !== undefined && { key: checkedKey(options.key) }),
+    ...(options.onDuplicate === "replace" && { onDuplicate: "replace" as const }),
+    ...(options.retries !== undefined && { retries: checkedRetries(options.retries) }),
+    ...(options.timeout !== undefined && { timeoutMs: checkedTimeout(options.timeout) }),
+  });
+}
+
+/** @throws MemqError UNSUPPORTED when the broker cannot do what the draft asks for. */
+export function assertSupported(draft: Draft, capabilities: Capabilities, queue: string): void {
+  if (draft.dueAt !== undefined && !capabilities.delay) {
+    throw new MemqError("UNSUPPORTED", `queue "${queue}": its broker cannot keep a task for later`);
+  }
+  if (draft.key !== undefined && !capabilities.keys) {
+    throw new MemqError("UNSUPPORTED", `queue "${queue}": its broker knows no keys`);
+  }
+}
+
+function dueTime(options: PublishOptions, nowMs: number): number | undefined {
+  if (options.delay !== undefined && options.at !== undefined) {
+    throw new MemqError("ARGS_INVALID", "a delay and a time exclude each other");
+  }
+  if (options.delay !== undefined) return later(nowMs + durationMs(options.delay), nowMs);
+  if (options.at === undefined) return undefined;
+  return later(timeOf(options.at), nowMs);
+}
+
+const later = (dueAt: number, nowMs: number): number | undefined =>
+  dueAt <= nowMs ? undefined : Math.ceil(dueAt / 1_000) * 1_000;
+
+// A time without a zone means local time, as people write it; Date.parse would take a lone date as UTC.
+const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
+
+function timeOf(at: Date | number | string): number {
+  const ms = typeof at === "string" ? parseTime(at) : Number(at);
+  if (Number.isFinite(ms)) return ms;
+  throw new MemqError(
+    "ARGS_INVALID",
+    `${JSON.stringify(at)} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`,
+  );
+}
+
+function parseTime(text: string): number {
+  if (!ISO.test(text)) return Number.NaN;
+  return Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(" ", "T"));
+}
+
+function checkedKey(key: string): string {
+  const bytes = Buffer.byteLength(key);
+  if (bytes > 0 && bytes <= MAX_KEY_BYTES) return key;
+  throw new MemqError("ARGS_INVALID", `a key has 1 to ${String(MAX_KEY_BYTES)} bytes, not ${String(bytes)}`);
+}
+
+function checkedRetries(retries: number): number {
+  if (Number.isInteger(retries) && retries >= 0 && retries <= MAX_RETRIES) return retries;
+  throw new MemqError(
+    "ARGS_INVALID",
+    `retries is a whole number from 0 to ${String(MAX_RETRIES)}, not ${String(retries)}`,
+  );
+}
+
+function checkedTimeout(timeout: number | string): number {
+  const ms = durationMs(timeout);
+  if (ms > 0) return ms;
+  throw new MemqError("ARGS_INVALID", "a timeout is longer than 0");
+}

@@ -1,0 +1,107 @@
+import { MemqError, describeError, type ErrorCode } from "../errors.ts";
+import { MAX_BATCH, type Broker, type Published } from "../ports/broker.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Codec } from "../task/codec.ts";
+import type { Call, Draft } from "../task/task.ts";
+import { assertSupported, makeDraft, type PublishOptions } from "./draft.ts";
+
+/** A call of a bulk, with its own options. */
+export interface BulkItem extends PublishOptions {
+  readonly method: string;
+  readonly args?: Call["args"];
+}
+
+/** What became of one item, in the order of the items. */
+export type BulkOutcome =
+  | { readonly kind: "kept"; readonly id: string }
+  | { readonly kind: "duplicate"; readonly of: string }
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly reason: string };
+
+/** Puts calls into one queue. */
+export interface Publisher {
+  /**
+   * Keeps one call and resolves with its id, or with the id of the unfinished task that has its key.
+   * @throws MemqError when it was not kept.
+   */
+  publish(call: Call, options?: PublishOptions): Promise<string>;
+  /** Keeps up to MAX_BATCH items; a bad item is refused, the others are kept. Rejects only when the broker fails. */
+  publishBatch(items: readonly BulkItem[], options?: PublishOptions): Promise<readonly BulkOutcome[]>;
+}
+
+interface PublisherParts {
+  readonly broker: Broker;
+  readonly codec: Codec;
+  readonly clock: Clock;
+}
+
+export function makePublisher(parts: PublisherParts): Publisher {
+  return {
+    publish: (call, options = {}) => publishOne(parts, call, options),
+    publishBatch: (items, options = {}) => publishBatch(parts, items, options),
+  };
+}
+
+async function publishOne(parts: PublisherParts, call: Call, options: PublishOptions): Promise<string> {
+  const draft = checkedDraft(parts, call, options);
+  const [answer] = await parts.broker.publish([draft]);
+  if (answer === undefined) throw new MemqError("BUG", "the broker gave no answer to a publish");
+  const outcome = judge(answer, options);
+  switch (outcome.kind) {
+    case "kept":
+      return outcome.id;
+    case "duplicate":
+      return outcome.of;
+    case "refused":
+      throw new MemqError(outcome.code, outcome.reason);
+  }
+}
+
+async function publishBatch(
+  parts: PublisherParts,
+  items: readonly BulkItem[],
+  options: PublishOptions,
+): Promise<readonly BulkOutcome[]> {
+  if (items.length > MAX_BATCH) throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
+  const outcomes: (BulkOutcome | undefined)[] = items.map(() => undefined);
+  const drafts: Draft[] = [];
+  const places: number[] = [];
+  for (const [place, item] of items.entries()) {
+    try {
+      drafts.push(
+        checkedDraft(parts, { method: item.method, args: item.args ?? [] }, { ...options, ...item }),
+      );
+      places.push(place);
+    } catch (error) {
+      outcomes[place] = refusal(error);
+    }
+  }
+  const answers = drafts.length === 0 ? [] : await parts.broker.publish(drafts);
+  for (const [index, answer] of answers.entries()) {
+    const place = places[index] ?? 0;
+    outcomes[place] = judge(answer, { ...options, ...items[place] });
+  }
+  return outcomes.map((outcome) => outcome ?? refusal(new MemqError("BUG", "the broker gave no answer")));
+}
+
+/** The draft, once everything that can be refused without the broker has been. */
+function checkedDraft({ broker, codec, clock }: PublisherParts, call: Call, options: PublishOptions): Draft {
+  const draft = makeDraft(call, options, clock.now());
+  assertSupported(draft, broker.capabilities, broker.queue);
+  codec.encode(draft); // refused here, it harms no other draft; the broker gets the same text again
+  return draft;
+}
+
+function judge(answer: Published, options: PublishOptions): BulkOutcome {
+  if (answer.kind === "kept") return { kind: "kept", id: answer.id };
+  if (answer.kind === "refused") return answer;
+  const replacing = options.onDuplicate === "replace";
+  if (!replacing && options.onDuplicate !== "error") return { kind: "duplicate", of: answer.of };
+  const why = replacing ? "and cannot be replaced" : "and is not finished";
+  const reason = `task ${answer.of} has the key "${options.key ?? ""}", is ${answer.state} ${why}`;
+  return { kind: "refused", code: "DUPLICATE", reason };
+}
+
+function refusal(error: unknown): BulkOutcome {
+  const code = error instanceof MemqError ? error.code : "BUG";
+  return { kind: "refused", code, reason: describeError(error) };
+}

@@ -1,0 +1,115 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { MemqError, describeError } from "../errors.ts";
+
+const EXTENSIONS: readonly string[] = [".mjs", ".js", ".ts"];
+
+/** What one handler file exports, by export name. */
+export interface HandlerFile {
+  readonly path: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** Where handlers are looked for; paths are absolute. */
+export interface HandlerPlace {
+  /** The `handlers` setting: a file or a folder. */
+  readonly handlers?: string;
+  /** The folder of config.ini. */
+  readonly folder: string;
+  readonly className: string;
+}
+
+/**
+ * The handler files of a queue: the `handlers` setting, else the folder `handlers` beside config.ini,
+ * else a file there that is named after the class (`Worker` or `worker`).
+ * @throws MemqError HANDLER_MISSING when there is none.
+ */
+export function findHandlerFiles(place: HandlerPlace): readonly string[] {
+  const start = place.handlers ?? defaultPlace(place);
+  if (start === undefined) {
+    throw new MemqError(
+      "HANDLER_MISSING",
+      `no handler for class "${place.className}": neither a folder "handlers" nor a file ` +
+        `${place.className}.mjs, .js or .ts in ${place.folder}`,
+    );
+  }
+  if (!existsSync(start)) throw new MemqError("HANDLER_MISSING", `handlers = ${start} is not there`);
+  const files = statSync(start).isDirectory() ? filesIn(start) : [start];
+  if (files.length === 0) throw new MemqError("HANDLER_MISSING", `no .mjs, .js or .ts file in ${start}`);
+  return files;
+}
+
+function defaultPlace({ folder, className }: HandlerPlace): string | undefined {
+  const inFolder = join(folder, "handlers");
+  if (existsSync(inFolder)) return inFolder;
+  const stems = [className, className.charAt(0).toLowerCase() + className.slice(1)];
+  return stems
+    .flatMap((stem) => EXTENSIONS.map((extension) => join(folder, stem + extension)))
+    .find((path) => existsSync(path));
+}
+
+const filesIn = (folder: string): readonly string[] =>
+  readdirSync(folder)
+    .filter((name) => EXTENSIONS.includes(extname(name)) && !/^[._]|\.d\.ts$/.test(name))
+    .sort()
+    .map((name) => join(folder, name));
+
+/** Imports one handler file. @throws MemqError HANDLER_MISSING with the file and what it said. */
+export async function importHandlerFile(path: string): Promise<HandlerFile> {
+  try {
+    return { path, exports: await importModule(path) };
+  } catch (cause) {
+    if (cause instanceof MemqError) throw cause;
+    const what = cause instanceof Error ? cause.name : "Error";
+    throw new MemqError("HANDLER_MISSING", `${path} could not be loaded: ${what}: ${describeError(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function importModule(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  } catch (error) {
+    if (extname(path) !== ".ts" || !isBeyondNode(error)) throw error;
+    return importWithJiti(path);
+  }
+}
+
+// Node runs .ts itself from 22.18 on, but neither enums and the like nor imports without an extension.
+const BEYOND_NODE = new Set([
+  "ERR_UNKNOWN_FILE_EXTENSION",
+  "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX",
+  "ERR_INVALID_TYPESCRIPT_SYNTAX",
+  "ERR_MODULE_NOT_FOUND",
+]);
+
+const isBeyondNode = (error: unknown): boolean =>
+  error instanceof SyntaxError || BEYOND_NODE.has((error as NodeJS.ErrnoException).code ?? "");
+
+interface Jiti {
+  createJiti(from: string): { import(path: string): Promise<Record<string, unknown>> };
+}
+
+async function importWithJiti(path: string): Promise<Record<string, unknown>> {
+  const jiti = await loadJiti(path);
+  return jiti.createJiti(path).import(path);
+}
+
+/** jiti as the user's project has it, else as installed beside memq. */
+async function loadJiti(path: string): Promise<Jiti> {
+  for (const from of [path, import.meta.url]) {
+    try {
+      const found = createRequire(from).resolve("jiti");
+      return (await import(pathToFileURL(found).href)) as Jiti;
+    } catch {
+      continue; // not there: the next place
+    }
+  }
+  throw new MemqError(
+    "HANDLER_MISSING",
+    `${basename(path)} needs more than Node ${process.versions.node} can do with TypeScript: npm install jiti`,
+  );
+}

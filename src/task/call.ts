@@ -1,0 +1,76 @@
+import { MemqError } from "../errors.ts";
+import { readLiteralCall } from "./literal-call.ts";
+import type { Call, Json } from "./task.ts";
+
+const IDENTIFIER = /^[\p{ID_Start}$][\p{ID_Continue}$\u200c\u200d]*$/u;
+const METHOD_THEN_PARENTHESIS = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u;
+
+// What every object inherits can never be a task; the dispatcher refuses it too.
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+export interface CallWords {
+  readonly class?: string;
+  /** Parse each argument as JSON instead of taking it as a string. Default false. */
+  readonly jsonArgs?: boolean;
+}
+
+/**
+ * The call that the words of a command line spell: a method and its arguments, or one word of call
+ * text such as `saveToLocal('hello')`. It is parsed, never evaluated.
+ * @throws MemqError CALL_INVALID when it is no call, ARGS_INVALID when an argument is not JSON.
+ */
+export function parseCall(words: readonly string[], options: CallWords = {}): Call {
+  const [method, ...args] = words;
+  if (method === undefined) throw new MemqError("CALL_INVALID", "no method was named");
+  const named = options.class === undefined ? {} : { class: options.class };
+  if (!METHOD_THEN_PARENTHESIS.test(method)) {
+    return checkedCall({ ...named, method, args: options.jsonArgs === true ? args.map(parseJsonArg) : args });
+  }
+  if (args.length > 0) {
+    throw new MemqError(
+      "CALL_INVALID",
+      `${quoted(method)} is a whole call, so there can be no arguments beside it`,
+    );
+  }
+  return checkedCall({ ...named, ...readLiteralCall(method) });
+}
+
+/** The call itself, when its names could be a handler's. @throws MemqError CALL_INVALID */
+export function checkedCall<T extends Call>(call: T): T {
+  assertMethodName(call.method);
+  if (call.class !== undefined && !IDENTIFIER.test(call.class)) {
+    throw new MemqError("CALL_INVALID", `${quoted(call.class)} cannot be the name of a class`);
+  }
+  return call;
+}
+
+function assertMethodName(method: string): void {
+  if (!IDENTIFIER.test(method)) {
+    throw new MemqError("CALL_INVALID", `${quoted(method)} cannot be the name of a method`);
+  }
+  if (!isPublicName(method)) {
+    throw new MemqError("CALL_INVALID", `${quoted(method)} can never be called: it is not a public method`);
+  }
+}
+
+/** False for `constructor`, `_x` and whatever every object inherits. */
+export const isPublicName = (method: string): boolean => !method.startsWith("_") && !INHERITED.has(method);
+
+function parseJsonArg(text: string, index: number): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    const where = `argument ${String(index + 1)}`;
+    throw new MemqError(
+      "ARGS_INVALID",
+      `${where} is not JSON: ${quoted(text)} (a string needs its quotes: '"hello"')`,
+      { cause },
+    );
+  }
+}
+
+/** The user's text, quoted back, cut where it is long. */
+function quoted(text: string): string {
+  const limit = 60; // more would push the sentence off a mail's line
+  return JSON.stringify(text.length <= limit ? text : `${text.slice(0, limit)}…`);
+}

@@ -3,7 +3,7 @@ const MAX_WORD_LENGTH = 64;
 
 /**
  * The candidate that `word` was probably meant to be, for "did you mean"; undefined when none is near.
- * Case, `-` and `_` do not count as differences; of equally near candidates the first wins.
+ * Case, `-`, `_` and brackets do not count as differences; of equally near candidates the first wins.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_WORD_LENGTH) return undefined;
@@ -20,10 +20,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-const plain = (word: string): string => word.toLowerCase().replace(/[-_]/g, "");
+const plain = (word: string): string => word.toLowerCase().replace(/[-_[\]]/g, "");
 
 /** How many slips a word of this length may hold; a short word with many is another word. */
-const slack = (word: string): number => Math.min(3, Math.ceil(word.length / 4));
+const slack = (word: string): number => Math.min(3, Math.floor(word.length / 3));
 
 /** Slips between two words: a letter too many, missing, another, or two neighbours swapped. */
 function distanceOf(a: string, b: string): number {

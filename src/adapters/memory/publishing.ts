@@ -1,0 +1,51 @@
+import { MemqError } from "../../errors.ts";
+import type { Published } from "../../ports/broker.ts";
+import type { Codec } from "../../task/codec.ts";
+import type { Draft } from "../../task/task.ts";
+import { stateOf } from "./entry.ts";
+import type { Entry } from "./entry.ts";
+import type { MemoryQueue } from "./queue.ts";
+
+/** Keeps one draft, or answers why not. */
+export function keepDraft(queue: MemoryQueue, codec: Codec, draft: Draft): Published {
+  const body = encode(codec, draft);
+  if (typeof body !== "string") return body;
+  const rival = draft.key === undefined ? undefined : queue.shelf.unfinished(draft.key);
+  if (rival === undefined) return { kind: "kept", id: shelve(queue, codec, { draft, body }) };
+  const state = stateOf(rival, queue.clock.now());
+  if (draft.onDuplicate !== "replace" || state === "running")
+    return { kind: "duplicate", of: rival.id, state };
+  queue.shelf.remove(rival);
+  return { kind: "kept", id: shelve(queue, codec, { draft, body }), replaced: rival.id };
+}
+
+function encode(codec: Codec, draft: Draft): string | Published {
+  try {
+    return codec.encode(draft);
+  } catch (error) {
+    if (!(error instanceof MemqError)) throw error;
+    return { kind: "refused", code: error.code, reason: error.message };
+  }
+}
+
+function shelve(
+  queue: MemoryQueue,
+  codec: Codec,
+  { draft, body }: { readonly draft: Draft; readonly body: string },
+): string {
+  const seq = queue.nextNumber();
+  const id = String(seq);
+  const now = queue.clock.now();
+  const entry: Entry = {
+    id,
+    seq,
+    bornAt: now,
+    text: codec.seal(id, body),
+    ...(draft.key !== undefined && { key: draft.key }),
+    since: Math.max(now, draft.dueAt ?? now),
+    attempts: 0,
+    suspect: false,
+  };
+  queue.shelf.put(entry);
+  return id;
+}

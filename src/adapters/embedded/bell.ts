@@ -1,0 +1,41 @@
+import { closeSync, constants, openSync, watch, writeSync, type FSWatcher } from "node:fs";
+
+/**
+ * A file beside the store that is written to after a commit with something to claim, so that those who wait
+ * in other processes wake up at once. Nothing depends on it: who hears nothing looks again before long.
+ */
+export class Bell {
+  readonly #path: string;
+  #descriptor: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  ring(): void {
+    try {
+      // No link is followed: root rings here too, in a folder that may be another user's.
+      this.#descriptor ??= openSync(this.#path, constants.O_WRONLY | constants.O_NOFOLLOW);
+      writeSync(this.#descriptor, "!", 0);
+    } catch {
+      // not there, not ours, or no room: those who wait look by themselves twice a second
+    }
+  }
+
+  /** Calls `heard` at every ring until the answer is called. */
+  listen(heard: () => void): () => void {
+    let watcher: FSWatcher | undefined;
+    try {
+      watcher = watch(this.#path, heard);
+      watcher.on("error", () => watcher?.close());
+    } catch {
+      // the system has no watch to spare: the caller looks by itself from time to time
+    }
+    return () => watcher?.close();
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}

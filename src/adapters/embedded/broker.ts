@@ -1,0 +1,165 @@
+import { MemqError } from "../../errors.ts";
+import { MAX_BATCH } from "../../ports/broker.ts";
+import type * as port from "../../ports/broker.ts";
+import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
+import type { Bell } from "./bell.ts";
+import { claim } from "./claiming.ts";
+import { leaseFrom, prolong } from "./holder.ts";
+import { depth, find, findKey, list } from "./inspecting.ts";
+import type { Owner } from "./owner.ts";
+import { publish } from "./publishing.ts";
+import { leave, release } from "./releasing.ts";
+import { settle } from "./settling.ts";
+import type { Shrinker } from "./shrinking.ts";
+import { start } from "./starting.ts";
+import type { StoredQueue } from "./stored-queue.ts";
+import { cancel, pause, purge, putBack, resume } from "./upkeep.ts";
+import { wait } from "./waiting.ts";
+
+/** What an owner works with once the store is open. */
+export interface Desk {
+  readonly queue: StoredQueue;
+  readonly owner: Owner;
+  readonly bell: Bell;
+  readonly shrinker: Shrinker;
+}
+
+/** One owner of one queue of the embedded store. Each method opens the store if it is not open yet. */
+export class EmbeddedBroker implements port.Broker {
+  readonly queue: string;
+  readonly capabilities: port.Capabilities = { durability: "disk", delay: true, keys: true, list: true };
+  readonly #openDesk: (known: Desk | undefined) => Promise<Desk>;
+  #desk: Desk | undefined;
+  #closed = false;
+
+  /** `openDesk` answers the desk it is given while that is still good. */
+  constructor(queue: string, openDesk: (known: Desk | undefined) => Promise<Desk>) {
+    this.queue = queue;
+    this.#openDesk = openDesk;
+  }
+
+  async publish(drafts: readonly Draft[]): Promise<readonly port.Published[]> {
+    assertBatch(drafts.length, "published");
+    if (drafts.length === 0) return [];
+    const { queue, bell } = await this.#open();
+    const answers = await publish(queue, drafts);
+    if (answers.some(({ kind }) => kind === "kept")) bell.ring();
+    return answers;
+  }
+
+  async claim({ limit, atOnce }: port.ClaimRequest): Promise<port.Claimed> {
+    const { queue, owner } = await this.#open();
+    return claim(queue, owner, { atOnce, limit: Math.min(Math.max(1, Math.floor(limit)), MAX_BATCH) });
+  }
+
+  start(claim: port.Claim, options: port.StartOptions): port.Started | Promise<port.Started> {
+    if (this.#desk === undefined) return "lost";
+    const { queue, owner } = this.#desk;
+    return start(queue, owner, { claim, options });
+  }
+
+  async settle(settlements: readonly port.Settlement[]): Promise<readonly port.Settled[]> {
+    assertBatch(settlements.length, "settled");
+    if (settlements.length === 0) return [];
+    const { queue, owner, bell, shrinker } = await this.#open();
+    const { answers, retried } = await settle(queue, owner, settlements);
+    if (retried) bell.ring();
+    await shrinker.afterSettle();
+    return answers;
+  }
+
+  async release(claims: readonly port.Claim[]): Promise<void> {
+    if (claims.length === 0) return;
+    const { queue, owner, bell } = await this.#open();
+    if (await release(queue, owner, claims)) bell.ring();
+  }
+
+  async renew(): Promise<void> {
+    const { tenure } = this.#desk?.owner ?? {};
+    if (tenure === undefined) return;
+    const { queue, owner } = await this.#open();
+    const lease = leaseFrom(queue.clock.now(), owner.blockedMs);
+    const renewed = await queue.connection.write("relaxed", () =>
+      prolong(queue.connection, tenure.holder, lease),
+    );
+    if (renewed) owner.renewed({ holder: tenure.holder, leaseEndsAt: lease.endsAt });
+    else owner.lose();
+  }
+
+  async pause(untilMs?: number): Promise<void> {
+    const { queue } = await this.#open();
+    await pause(queue, untilMs);
+  }
+
+  async resume(): Promise<void> {
+    const { queue, bell } = await this.#open();
+    await resume(queue);
+    bell.ring();
+  }
+
+  async depth(): Promise<port.Depth> {
+    return depth((await this.#open()).queue);
+  }
+
+  async list(state: TaskState, page: port.PageRequest): Promise<port.Page> {
+    return list((await this.#open()).queue, state, page);
+  }
+
+  async find(id: string): Promise<TaskRecord | undefined> {
+    return find((await this.#open()).queue, id);
+  }
+
+  async findKey(key: string): Promise<TaskRecord | undefined> {
+    return findKey((await this.#open()).queue, key);
+  }
+
+  async putBack(ids: readonly string[] | "all"): Promise<number> {
+    const { queue, bell } = await this.#open();
+    const count = await putBack(queue, ids);
+    if (count > 0) bell.ring();
+    return count;
+  }
+
+  async cancel(id: string): Promise<port.Cancelled> {
+    return cancel((await this.#open()).queue, id);
+  }
+
+  async purge(states: readonly TaskState[]): Promise<number> {
+    const { queue, shrinker } = await this.#open();
+    const count = await purge(queue, states);
+    if (count > 0) await shrinker.afterPurge();
+    return count;
+  }
+
+  /** A store on disk loses nothing silently. */
+  losses(): Promise<readonly port.Loss[]> {
+    return Promise.resolve([]);
+  }
+
+  async wait(untilMs: number, signal: AbortSignal): Promise<void> {
+    const { queue, owner, bell, shrinker } = await this.#open();
+    await wait(queue, owner, { untilMs, signal, bell, shrinker });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#desk === undefined) return;
+    const { queue, owner, bell } = this.#desk;
+    if (await leave(queue, owner)) bell.ring();
+  }
+
+  async #open(): Promise<Desk> {
+    if (this.#closed) throw new MemqError("BUG", `queue "${this.queue}" was used after it was closed`);
+    this.#desk = await this.#openDesk(this.#desk);
+    return this.#desk;
+  }
+}
+
+function assertBatch(count: number, verb: string): void {
+  if (count <= MAX_BATCH) return;
+  throw new MemqError(
+    "BUG",
+    `${String(count)} tasks were to be ${verb} at once, the most is ${String(MAX_BATCH)}`,
+  );
+}

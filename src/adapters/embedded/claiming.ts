@@ -1,0 +1,193 @@
+import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
+import { LEASE_MS } from "../../ports/broker.ts";
+import { removeFlights } from "./flight-journal.ts";
+import {
+  addHolder,
+  flightsPath,
+  identityOf,
+  isGone,
+  isOnRecord,
+  leaseFrom,
+  otherHolders,
+  prolong,
+  takeOver,
+} from "./holder.ts";
+import { idleReason, pausedIdle, pausedUntil } from "./idle.ts";
+import type { Owner, Tenure } from "./owner.ts";
+import { STATE } from "./schema.ts";
+import { counterOf, front, select, suspects, type FrontRow, type Selection } from "./selection.ts";
+import type { StoredQueue } from "./stored-queue.ts";
+
+/** What one transaction found and did; memory follows when it is committed. */
+interface Catch {
+  readonly tenure: Tenure | undefined;
+  readonly claims: readonly { readonly claim: Claim; readonly row: FrontRow }[];
+  readonly findings: readonly Finding[];
+  readonly newer: readonly number[];
+  /** Owners taken over from, whose journals are of no more use. */
+  readonly departed: readonly number[];
+  /** Something has to run alone, and could not because its taker held something. */
+  readonly passedOver: boolean;
+  /** Undefined with no claims either: too much was in the way, look again. */
+  readonly idle: Idle | undefined;
+}
+
+interface Choice extends Selection {
+  readonly passedOver: boolean;
+}
+
+const NOTHING = { claims: [], findings: [], newer: [], departed: [], passedOver: false };
+
+// A lease that is shorter than this is prolonged with the next claim.
+const SHORT_LEASE_MS = (LEASE_MS * 2) / 3;
+// What must run alone waits for a moment in which its owner holds nothing; in a busy worker that moment has
+// to be made, once it has been passed over for so long.
+const PASS_OVER_MS = 30_000;
+
+/** Takes up to `limit` due tasks; first what has to run alone, when nothing else is held. */
+export async function claim(queue: StoredQueue, owner: Owner, request: ClaimRequest): Promise<Claimed> {
+  const findings: Finding[] = [];
+  for (;;) {
+    const caught = await queue.connection.write("relaxed", () => fish(queue, owner, request.limit));
+    remember(queue, owner, caught);
+    findings.push(...caught.findings);
+    const claims = caught.claims.map((item) => item.claim);
+    if (claims.length > 0) return { claims, findings };
+    const idle = caught.idle ?? (owner.looksPastNewer ? undefined : { kind: "empty" as const });
+    if (idle !== undefined) return { claims, idle, findings };
+  }
+}
+
+/** Whether an owner has to let go of everything before it gets more. */
+export function mustEmptyHands(owner: Owner, nowMs: number): boolean {
+  if (owner.holdsAlone) return true;
+  return owner.passedOverSince !== undefined && nowMs - owner.passedOverSince >= PASS_OVER_MS;
+}
+
+function fish(queue: StoredQueue, owner: Owner, limit: number): Catch {
+  const nowMs = queue.clock.now();
+  const row = queue.row();
+  if (row === undefined) return { ...NOTHING, tenure: owner.tenure, idle: { kind: "empty" } };
+  const paused = pausedUntil(row, nowMs);
+  if (paused !== undefined) return { ...NOTHING, tenure: owner.tenure, idle: pausedIdle(paused) };
+  const departed = takeOverFromGone(queue, owner, row.id);
+  const tenure = currentTenure(queue, owner);
+  const choice = choose(queue, owner, { number: row.id, limit, free: tenure === undefined });
+  bury(queue, choice.broken);
+  const seen = {
+    findings: findingsOf(queue, choice),
+    newer: choice.newer.map(({ id }) => id),
+    departed,
+    passedOver: choice.passedOver,
+  };
+  if (choice.opened.length > 0)
+    return { ...seen, ...take(queue, owner, { tenure, choice }), idle: undefined };
+  const idle = choice.complete ? idleReason(queue, owner, nowMs) : undefined;
+  return { ...seen, claims: [], tenure, idle };
+}
+
+/** Ends the tenure of every other owner that is dead, or stalled past its lease. */
+function takeOverFromGone(queue: StoredQueue, { processes, tenure }: Owner, number: number): number[] {
+  const gone: number[] = [];
+  for (const holder of otherHolders(queue.connection, number, tenure?.holder)) {
+    if (!isGone(holder, processes.livenessOf(identityOf(holder)), queue.clock.now())) continue;
+    takeOver(queue, holder.id);
+    gone.push(holder.id);
+  }
+  return gone;
+}
+
+/** What this owner claims under; undefined: nothing yet, or others have taken over from it. */
+function currentTenure({ connection, clock }: StoredQueue, owner: Owner): Tenure | undefined {
+  const { tenure } = owner;
+  if (tenure === undefined) return undefined;
+  const nowMs = clock.now();
+  if (tenure.leaseEndsAt - nowMs >= SHORT_LEASE_MS) {
+    return isOnRecord(connection, tenure.holder) ? tenure : undefined;
+  }
+  const lease = leaseFrom(nowMs, owner.blockedMs);
+  return prolong(connection, tenure.holder, lease)
+    ? { holder: tenure.holder, leaseEndsAt: lease.endsAt }
+    : undefined;
+}
+
+function choose(
+  queue: StoredQueue,
+  owner: Owner,
+  wish: { readonly number: number; readonly limit: number; readonly free: boolean },
+): Choice {
+  const passed = owner.newer;
+  const nowMs = queue.clock.now();
+  const fetchSuspects = suspects(queue, wish.number);
+  const passedOver = fetchSuspects(1, passed).length > 0;
+  if (passedOver && (wish.free || owner.heldCount === 0)) {
+    const alone = select(queue, fetchSuspects, { limit: 1, passed });
+    return { ...alone, passedOver: false, complete: false };
+  }
+  if (!wish.free && mustEmptyHands(owner, nowMs)) {
+    return { opened: [], broken: [], newer: [], complete: true, passedOver };
+  }
+  return { ...select(queue, front(queue, wish.number, nowMs), { limit: wish.limit, passed }), passedOver };
+}
+
+function bury(queue: StoredQueue, broken: Selection["broken"]): void {
+  for (const { row, reason } of broken) {
+    queue.connection.run(
+      "UPDATE task SET state = ?, at = ?, suspect = 0, error = ? WHERE id = ?",
+      STATE.dead,
+      queue.clock.now(),
+      reason,
+      row.id,
+    );
+    queue.count({ [counterOf(row.state)]: -1, dead: 1 });
+  }
+}
+
+function findingsOf({ ids }: StoredQueue, { broken, newer }: Selection): Finding[] {
+  return [
+    ...broken.map(({ row, reason }): Finding => ({ kind: "buried", id: ids.format(row.id), reason })),
+    ...newer.map((row): Finding => ({ kind: "newer", id: ids.format(row.id) })),
+  ];
+}
+
+/** Makes the chosen rows this owner's. */
+function take(
+  queue: StoredQueue,
+  owner: Owner,
+  { tenure, choice }: { readonly tenure: Tenure | undefined; readonly choice: Selection },
+): Pick<Catch, "tenure" | "claims"> {
+  const held = tenure ?? newTenure(queue, owner);
+  const rows = choice.opened.map(({ row }) => row);
+  queue.connection.run(
+    `UPDATE task SET state = ?, holder = ?, claims = claims + 1
+     WHERE id IN (SELECT value FROM json_each(?))`,
+    STATE.running,
+    held.holder,
+    JSON.stringify(rows.map(({ id }) => id)),
+  );
+  const delayed = rows.filter(({ state }) => state === STATE.delayed).length;
+  queue.count({ waiting: delayed - rows.length, delayed: -delayed, running: rows.length });
+  const claims = choice.opened.map(({ row, task }) => {
+    const receipt = `${String(held.holder)}.${String(row.id)}.${String(row.claims + 1)}`;
+    return { row, claim: { task, receipt, attempt: row.attempts + 1, alone: row.suspect === 1 } };
+  });
+  return { tenure: held, claims };
+}
+
+function newTenure(queue: StoredQueue, { processes, blockedMs }: Owner): Tenure {
+  const lease = leaseFrom(queue.clock.now(), blockedMs);
+  return { holder: addHolder(queue, processes.self(), lease), leaseEndsAt: lease.endsAt };
+}
+
+/** The transaction is committed: memory follows. */
+function remember(queue: StoredQueue, owner: Owner, caught: Catch): void {
+  if (caught.tenure !== undefined) owner.renewed(caught.tenure);
+  else if (owner.tenure !== undefined) owner.lose();
+  for (const { claim, row } of caught.claims) {
+    const { receipt, attempt, alone } = claim;
+    owner.hold(receipt, { row: row.id, claimNumber: row.claims + 1, attempt, alone, started: false });
+  }
+  for (const row of caught.newer) owner.noteNewer(row);
+  owner.passedOver(caught.passedOver ? (owner.passedOverSince ?? queue.clock.now()) : undefined);
+  for (const holder of caught.departed) removeFlights(flightsPath(queue.connection, holder));
+}

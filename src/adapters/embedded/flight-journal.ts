@@ -1,0 +1,99 @@
+import { closeSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { createStoreFile } from "./store-folder.ts";
+
+/**
+ * Which tasks an owner has started, for whoever takes over when it dies: a transaction per start would cost
+ * more than most tasks do. Written entries outlive the process (not a power cut). Each entry has a place
+ * that is used again once its task is settled, so one that is still needed is never overwritten.
+ *
+ * An entry is four little-endian 32-bit words: row (low, high), claim number, check.
+ */
+const WORD_BYTES = 4;
+const ENTRY_BYTES = 4 * WORD_BYTES;
+const WORD = 2 ** 32;
+const CHECK = 0x6d656d71; // a torn or empty entry does not pass for one
+
+// Far more than one owner ever holds; a larger file is not ours.
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** A start: which task, and by which claim of it. */
+export interface Flight {
+  readonly row: number;
+  readonly claimNumber: number;
+}
+
+export class FlightJournal {
+  readonly #path: string;
+  readonly #descriptor: number;
+  readonly #entry = Buffer.alloc(ENTRY_BYTES);
+  readonly #free: number[] = [];
+  #places = 0;
+
+  /** @throws the file system's error when it cannot be made, or is there already. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = createStoreFile(path);
+  }
+
+  /** Notes a start and answers its place. @throws the file system's error, e.g. when the disk is full. */
+  note({ row, claimNumber }: Flight): number {
+    const place = this.#free.pop() ?? this.#places++;
+    encode(this.#entry, row, claimNumber);
+    writeSync(this.#descriptor, this.#entry, 0, ENTRY_BYTES, place * ENTRY_BYTES);
+    return place;
+  }
+
+  /** The task at this place is settled. Its entry stays until another needs the place: it says nothing any more. */
+  free(place: number): void {
+    this.#free.push(place);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+    removeFlights(this.#path);
+  }
+}
+
+/** What a journal tells; undefined when it cannot be read. No journal: nothing was started. */
+export function readFlights(path: string): readonly Flight[] | undefined {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return [];
+    return stat.isFile() && stat.size <= MAX_FILE_BYTES ? decode(readFileSync(path)) : undefined;
+  } catch {
+    return undefined; // gone or forbidden: who asks charges what is on record elsewhere
+  }
+}
+
+/** Removes a journal that nobody needs any more. */
+export function removeFlights(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // another process was faster, or may not: what is left is swept or ignored, its owner's number never comes again
+  }
+}
+
+function encode(entry: Buffer, row: number, claimNumber: number): void {
+  const low = row % WORD;
+  const high = Math.floor(row / WORD);
+  entry.writeUInt32LE(low, 0);
+  entry.writeUInt32LE(high, WORD_BYTES);
+  entry.writeUInt32LE(claimNumber % WORD, 2 * WORD_BYTES);
+  entry.writeUInt32LE(checkOf(low, high, claimNumber % WORD), 3 * WORD_BYTES);
+}
+
+function decode(bytes: Buffer): readonly Flight[] {
+  const flights: Flight[] = [];
+  for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+    const low = bytes.readUInt32LE(at);
+    const high = bytes.readUInt32LE(at + WORD_BYTES);
+    const claimNumber = bytes.readUInt32LE(at + 2 * WORD_BYTES);
+    if (bytes.readUInt32LE(at + 3 * WORD_BYTES) !== checkOf(low, high, claimNumber)) continue;
+    flights.push({ row: high * WORD + low, claimNumber });
+  }
+  return flights;
+}
+
+const checkOf = (low: number, high: number, claimNumber: number): number =>
+  (low ^ Math.imul(high, 31) ^ Math.imul(claimNumber, 0x9e3779b1) ^ CHECK) >>> 0;

@@ -1,0 +1,131 @@
+import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
+import type { Claim } from "../../ports/broker.ts";
+import type { Connection } from "./connection.ts";
+import { FlightJournal } from "./flight-journal.ts";
+import { flightsPath } from "./holder.ts";
+
+/** How this process and others are told apart, and from the dead. */
+export interface Processes {
+  self(): ProcessIdentity;
+  livenessOf(who: ProcessIdentity): Liveness;
+}
+
+/** A claim as its owner keeps it. */
+export interface Holding {
+  readonly row: number;
+  readonly claimNumber: number;
+  readonly attempt: number;
+  readonly alone: boolean;
+  started: boolean;
+  /** Its place in the journal. */
+  place?: number;
+}
+
+/** What is held under one lease. */
+export interface Tenure {
+  readonly holder: number;
+  readonly leaseEndsAt: number;
+}
+
+// Ids of tasks that only a newer memq can read; more are not looked past.
+const MAX_NEWER = 10_000;
+
+/** One owner of a queue: what it holds, as far as this process knows. The store has the last word. */
+export class Owner {
+  readonly processes: Processes;
+  readonly blockedMs: number;
+  readonly #connection: Connection;
+  readonly #held = new Map<string, Holding>();
+  readonly #newer = new Set<number>();
+  #tenure: Tenure | undefined;
+  #journal: FlightJournal | undefined;
+  #passedOverSince: number | undefined;
+
+  constructor(connection: Connection, wishes: { readonly processes: Processes; readonly blockedMs: number }) {
+    this.#connection = connection;
+    this.processes = wishes.processes;
+    this.blockedMs = wishes.blockedMs;
+  }
+
+  /** Undefined until the first claim. */
+  get tenure(): Tenure | undefined {
+    return this.#tenure;
+  }
+
+  get holdings(): readonly Holding[] {
+    return [...this.#held.values()];
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** Holds a task that must have the process for itself. */
+  get holdsAlone(): boolean {
+    for (const holding of this.#held.values()) return holding.alone; // it is the only one, or there is none
+    return false;
+  }
+
+  /** Rows to pass over: another version's tasks. */
+  get newer(): ReadonlySet<number> {
+    return this.#newer;
+  }
+
+  get looksPastNewer(): boolean {
+    return this.#newer.size < MAX_NEWER;
+  }
+
+  /** Since when it could not take what must run alone, because it held something. */
+  get passedOverSince(): number | undefined {
+    return this.#passedOverSince;
+  }
+
+  passedOver(sinceMs: number | undefined): void {
+    this.#passedOverSince = sinceMs;
+  }
+
+  noteNewer(row: number): void {
+    this.#newer.add(row);
+  }
+
+  holding(claim: Claim): Holding | undefined {
+    return this.#held.get(claim.receipt);
+  }
+
+  /** Goes on under this lease. Under a new number everything held before is lost. */
+  renewed(tenure: Tenure): void {
+    if (this.#tenure !== undefined && this.#tenure.holder !== tenure.holder) this.lose();
+    this.#tenure = tenure;
+  }
+
+  hold(receipt: string, holding: Holding): void {
+    this.#held.set(receipt, holding);
+  }
+
+  drop(claim: Claim): void {
+    const place = this.holding(claim)?.place;
+    if (place !== undefined) this.#journal?.free(place);
+    this.#held.delete(claim.receipt);
+  }
+
+  /** Notes a start where it outlives this process. False: it could not. */
+  noteStart(holding: Holding): boolean {
+    if (this.#tenure === undefined) return false;
+    try {
+      this.#journal ??= new FlightJournal(flightsPath(this.#connection, this.#tenure.holder));
+      holding.place = this.#journal.note(holding);
+      holding.started = true;
+      return true;
+    } catch {
+      return false; // disk full or folder not writable: the start goes on record in the database instead
+    }
+  }
+
+  /** Others have taken over, or it leaves: nothing is held any more. */
+  lose(): void {
+    this.#held.clear();
+    this.#journal?.close();
+    this.#journal = undefined;
+    this.#tenure = undefined;
+  }
+}

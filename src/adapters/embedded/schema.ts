@@ -1,0 +1,74 @@
+/** "memq" in the header of the file: another program's database is never touched. */
+export const APPLICATION_ID = 0x6d656d71;
+
+// Any change: add 1, migrate the old one in one transaction, add a fixture.
+export const STORE_VERSION = 1;
+
+/** The states of a task as numbers on disk. */
+export const STATE = { waiting: 0, delayed: 1, running: 2, dead: 3 } as const;
+
+// Later than any time that is written in ms: a pause until it is resumed.
+export const FOR_EVER = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Indexes are partial: a task stands in the one of its state only, so that a waiting task costs one entry.
+ * `at` is the place in the queue while waiting and running, the due time while delayed, the time of burial
+ * when dead. A running task keeps its place, to go back to when its holder dies.
+ */
+export const SCHEMA = `
+CREATE TABLE store(
+  prefix TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE queue(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  last_task INTEGER NOT NULL DEFAULT 0,
+  paused_until INTEGER,
+  waiting INTEGER NOT NULL DEFAULT 0,
+  delayed INTEGER NOT NULL DEFAULT 0,
+  running INTEGER NOT NULL DEFAULT 0,
+  dead INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE holder(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  realm TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started_at TEXT NOT NULL,
+  lease_ends_at INTEGER NOT NULL,
+  blocked_until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE task(
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  born INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  claims INTEGER NOT NULL DEFAULT 0,
+  suspect INTEGER NOT NULL DEFAULT 0,
+  started INTEGER NOT NULL DEFAULT 0,
+  holder INTEGER,
+  key TEXT,
+  error TEXT,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX task_waiting ON task(queue, at) WHERE state = 0 AND suspect = 0;
+CREATE INDEX task_suspect ON task(queue, at) WHERE state = 0 AND suspect = 1;
+CREATE INDEX task_delayed ON task(queue, at) WHERE state = 1;
+CREATE INDEX task_running ON task(holder) WHERE state = 2;
+CREATE INDEX task_dead ON task(queue, at) WHERE state = 3;
+CREATE INDEX task_key ON task(queue, key, state) WHERE key IS NOT NULL;
+CREATE VIEW tasks AS
+  SELECT (SELECT prefix FROM store) || '-' || task.id AS id,
+    queue.name AS queue,
+    CASE task.state WHEN 0 THEN 'waiting' WHEN 2 THEN 'running' WHEN 3 THEN 'dead'
+      ELSE iif(task.at <= unixepoch('subsec') * 1000, 'waiting', 'delayed') END AS state,
+    strftime('%Y-%m-%d %H:%M:%S', task.at / 1000.0, 'unixepoch') AS at_utc,
+    strftime('%Y-%m-%d %H:%M:%S', task.born / 1000.0, 'unixepoch') AS published_utc,
+    task.attempts, task.key, holder.host || ':' || holder.pid AS holder, task.error, task.body
+  FROM task JOIN queue ON queue.id = task.queue LEFT JOIN holder ON holder.id = task.holder
+  ORDER BY task.queue, task.state, task.at, task.id;
+`;

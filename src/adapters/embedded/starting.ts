@@ -1,0 +1,46 @@
+import type { Claim, Started, StartOptions } from "../../ports/broker.ts";
+import { leaseFrom, prolong } from "./holder.ts";
+import type { Holding, Owner, Tenure } from "./owner.ts";
+import type { StoredQueue } from "./stored-queue.ts";
+
+/**
+ * Charges an attempt: in the owner's journal, which takes a microsecond, or in the database where the charge
+ * must outlive more than this process, or where the lease has ended and the store must say whose the task is.
+ */
+export function start(
+  queue: StoredQueue,
+  owner: Owner,
+  { claim, options }: { readonly claim: Claim; readonly options: StartOptions },
+): Started | Promise<Started> {
+  const holding = owner.holding(claim);
+  const { tenure } = owner;
+  if (holding === undefined || tenure === undefined) return "lost";
+  if (holding.started) return "started";
+  const inTime = queue.clock.now() < tenure.leaseEndsAt;
+  if (inTime && !options.last && !claim.alone && owner.noteStart(holding)) return "started";
+  return startOnRecord(queue, owner, { holding, tenure });
+}
+
+async function startOnRecord(
+  { connection, clock }: StoredQueue,
+  owner: Owner,
+  { holding, tenure }: { readonly holding: Holding; readonly tenure: Tenure },
+): Promise<Started> {
+  const renewed = await connection.write("synced", () => {
+    const lease = leaseFrom(clock.now(), owner.blockedMs);
+    if (!prolong(connection, tenure.holder, lease)) return undefined;
+    connection.run(
+      "UPDATE task SET attempts = attempts + 1, started = 1 WHERE id = ? AND holder = ? AND started = 0",
+      holding.row,
+      tenure.holder,
+    );
+    return { holder: tenure.holder, leaseEndsAt: lease.endsAt };
+  });
+  if (renewed === undefined) {
+    owner.lose();
+    return "lost";
+  }
+  owner.renewed(renewed);
+  holding.started = true;
+  return "started";
+}

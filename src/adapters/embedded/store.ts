@@ -1,0 +1,114 @@
+import { livenessOf, thisProcess } from "../../host/process-identity.ts";
+import type { Broker } from "../../ports/broker.ts";
+import { systemClock, type Clock } from "../../ports/clock.ts";
+import type { Codec } from "../../task/codec.ts";
+import { Bell } from "./bell.ts";
+import { EmbeddedBroker, type Desk } from "./broker.ts";
+import { openConnection, type Connection } from "./connection.ts";
+import { Owner, type Processes } from "./owner.ts";
+import { Shrinker } from "./shrinking.ts";
+import { storeFolder } from "./store-folder.ts";
+import { StoredQueue } from "./stored-queue.ts";
+
+export interface EmbeddedStoreOptions {
+  /** Made where it is not there. */
+  readonly folder: string;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Who this process is and which others live. Default: as this host says. */
+  readonly processes?: Processes;
+}
+
+export interface QueueOptions {
+  readonly codec: Codec;
+  /**
+   * How long this process may be seen to live and yet not renew (a handler that blocks it) before others take
+   * its tasks, in ms. Default 11 minutes: the default timeout of a task, and a minute.
+   */
+  readonly blockedMs?: number;
+}
+
+/** The queues of one store folder, over one connection. */
+export interface EmbeddedStore {
+  /** A new owner of that queue. The store is opened with its first use. */
+  queue(name: string, options: QueueOptions): Broker;
+  /** Closes every owner, gives back disk space and leaves the store. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_BLOCKED_MS = 11 * 60_000;
+
+const THIS_HOST: Processes = { self: thisProcess, livenessOf };
+
+/** The store in that folder. Nothing is loaded or touched before a queue of it is used. */
+export function openEmbeddedStore(options: EmbeddedStoreOptions): EmbeddedStore {
+  return new Store(options);
+}
+
+interface OpenStore {
+  readonly connection: Connection;
+  readonly bell: Bell;
+  readonly shrinker: Shrinker;
+}
+
+class Store implements EmbeddedStore {
+  readonly #options: EmbeddedStoreOptions;
+  readonly #brokers: Broker[] = [];
+  #opening: Promise<OpenStore> | undefined;
+  #open: OpenStore | undefined;
+
+  constructor(options: EmbeddedStoreOptions) {
+    this.#options = options;
+  }
+
+  queue(name: string, options: QueueOptions): Broker {
+    const broker = new EmbeddedBroker(name, (known) => this.#openDesk(name, options, known));
+    this.#brokers.push(broker);
+    return broker;
+  }
+
+  async close(): Promise<void> {
+    for (const broker of this.#brokers.splice(0)) await broker.close();
+    if (this.#open === undefined) return;
+    const { shrinker } = this.#open;
+    await shrinker.beforeClose();
+    this.#leave();
+  }
+
+  async #openDesk(name: string, { codec, blockedMs }: QueueOptions, known: Desk | undefined): Promise<Desk> {
+    const { connection, bell, shrinker } = await this.#connect();
+    if (known?.queue.connection === connection) return known;
+    known?.owner.lose();
+    const { clock = systemClock, processes = THIS_HOST } = this.#options;
+    return {
+      queue: new StoredQueue(name, connection, { codec, clock }),
+      owner: new Owner(connection, { processes, blockedMs: blockedMs ?? DEFAULT_BLOCKED_MS }),
+      bell,
+      shrinker,
+    };
+  }
+
+  async #connect(): Promise<OpenStore> {
+    if (this.#open?.connection.isGone === true) this.#leave();
+    if (this.#open !== undefined) return this.#open;
+    this.#opening ??= openStore(this.#options.folder);
+    try {
+      this.#open = await this.#opening;
+      return this.#open;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  #leave(): void {
+    this.#open?.bell.close();
+    this.#open?.connection.close();
+    this.#open = undefined;
+  }
+}
+
+async function openStore(path: string): Promise<OpenStore> {
+  const folder = storeFolder(path);
+  const connection = await openConnection(folder);
+  return { connection, bell: new Bell(folder.bell), shrinker: new Shrinker(connection) };
+}

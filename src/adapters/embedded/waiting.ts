@@ -1,0 +1,76 @@
+import type { Bell } from "./bell.ts";
+import { mustEmptyHands } from "./claiming.ts";
+import { identityOf, isGone, otherHolders } from "./holder.ts";
+import { nextDueAt, pausedUntil } from "./idle.ts";
+import type { Owner } from "./owner.ts";
+import { front, suspects } from "./selection.ts";
+import type { Shrinker } from "./shrinking.ts";
+import type { StoredQueue } from "./stored-queue.ts";
+
+// How long a ring that was not heard, or a holder's death, may go unnoticed.
+const LOOK_AGAIN_MS = 500;
+
+/** How long a wait lasts, and what is looked at meanwhile. */
+export interface Wait {
+  readonly untilMs: number;
+  readonly signal: AbortSignal;
+  readonly bell: Bell;
+  readonly shrinker: Shrinker;
+}
+
+interface View {
+  readonly claimable: boolean;
+  /** When there may be more to claim by itself. */
+  readonly changesAt: number | undefined;
+}
+
+/** Resolves when something may be claimed, at `untilMs`, or when `signal` is aborted. */
+export async function wait(queue: StoredQueue, owner: Owner, wish: Wait): Promise<void> {
+  const { untilMs, signal, bell, shrinker } = wish;
+  let nap = new AbortController();
+  const wake = (): void => {
+    nap.abort();
+  };
+  signal.addEventListener("abort", wake);
+  // Listening begins before looking: what happens in between is heard.
+  const stopListening = bell.listen(wake);
+  try {
+    while (!signal.aborted && queue.clock.now() < untilMs) {
+      nap = new AbortController();
+      const { claimable, changesAt } = await queue.connection.read(() => look(queue, owner));
+      if (claimable) return;
+      await shrinker.slice();
+      const at = Math.min(untilMs, changesAt ?? untilMs, queue.clock.now() + LOOK_AGAIN_MS);
+      await queue.clock.until(at, nap.signal);
+    }
+  } finally {
+    stopListening();
+    signal.removeEventListener("abort", wake);
+  }
+}
+
+function look(queue: StoredQueue, owner: Owner): View {
+  const nowMs = queue.clock.now();
+  const row = queue.row();
+  if (row === undefined) return { claimable: false, changesAt: undefined };
+  const paused = pausedUntil(row, nowMs);
+  if (paused !== undefined) return { claimable: false, changesAt: paused };
+  return {
+    claimable: hasTask(queue, owner, row.id) || hasHeir(queue, owner, row.id),
+    changesAt: nextDueAt(queue, row.id, nowMs),
+  };
+}
+
+function hasTask(queue: StoredQueue, owner: Owner, number: number): boolean {
+  const nowMs = queue.clock.now();
+  if (owner.heldCount === 0 && suspects(queue, number)(1, owner.newer).length > 0) return true;
+  return !mustEmptyHands(owner, nowMs) && front(queue, number, nowMs)(1, owner.newer).length > 0;
+}
+
+/** Another owner has died or stalled: what it held can be had. */
+function hasHeir(queue: StoredQueue, { processes, tenure }: Owner, number: number): boolean {
+  const nowMs = queue.clock.now();
+  return otherHolders(queue.connection, number, tenure?.holder).some((holder) =>
+    isGone(holder, processes.livenessOf(identityOf(holder)), nowMs),
+  );
+}

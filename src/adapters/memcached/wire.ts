@@ -38,7 +38,10 @@ export type Operation =
 export type Answer =
   /** `cas` of the item as it is now (0 after delete and touch); `value` for get. */
   | { readonly kind: "ok"; readonly cas: bigint; readonly value?: Buffer }
-  /** No such item (get, replace, append, delete, touch). */
+  /**
+   * No such item (get, replace, append, delete, touch). memcached answers the same to an append for which
+   * there is no memory, or which would make the item too large: a get tells these apart.
+   */
   | { readonly kind: "missing" }
   /** add: there is one already; replace, delete: its cas is another. */
   | { readonly kind: "exists" }

@@ -1,0 +1,62 @@
+// Fine enough for waits of seconds; a process that waits for a server has little else to do.
+const TICK_MS = 100;
+
+// A megabyte, memcached's largest item, takes less on any usable network. A server that sends a byte now
+// and then would else be waited for without end.
+const MAX_PART_MS = 30_000;
+
+/**
+ * Tells when a server has been silent for too long, on this process's own time: while the event loop is
+ * blocked, or the process stopped, at most one tick passes, and what has arrived meanwhile is read before
+ * anything is decided. A watch that is on keeps the process alive.
+ */
+export class StallWatch {
+  readonly #onStall: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #limitMs = 0;
+  #silentMs = 0;
+  #progressAt = 0;
+
+  constructor(onStall: () => void) {
+    this.#onStall = onStall;
+  }
+
+  /** Calls `onStall` after `limitMs` without progress; counting starts anew. */
+  start(limitMs: number): void {
+    this.#limitMs = limitMs;
+    this.progress();
+    this.#timer ??= setInterval(() => {
+      this.#tick();
+    }, TICK_MS);
+  }
+
+  /** The server answered, or took what it was sent. */
+  progress(): void {
+    this.#silentMs = 0;
+    this.#progressAt = performance.now();
+  }
+
+  /** A part of an answer came: progress for now, but not for ever. */
+  heard(): void {
+    if (performance.now() - this.#progressAt < MAX_PART_MS) this.#silentMs = 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    this.#silentMs += TICK_MS;
+    // Timers come before the sockets in a turn of the event loop, immediates after them.
+    if (this.#stalled()) {
+      setImmediate(() => {
+        if (this.#stalled()) this.#onStall();
+      });
+    }
+  }
+
+  #stalled(): boolean {
+    return this.#timer !== undefined && this.#silentMs >= this.#limitMs;
+  }
+}

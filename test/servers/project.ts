@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const SCRIPTS = fileURLToPath(new URL("../../scripts/", import.meta.url));
+
+/** What a command that ended said. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command under way. */
+export interface Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+/** A user's project in a folder of its own, worked on with the real commands. */
+export interface Project {
+  readonly folder: string;
+  start(command: "publish-task" | "runjobs" | "memq", args?: readonly string[], input?: string): Running;
+  run(command: "publish-task" | "runjobs" | "memq", args?: readonly string[], input?: string): Promise<Ended>;
+  /** The lines that handlers appended to a file of the project. */
+  lines(name?: string): readonly string[];
+  remove(): void;
+}
+
+/** Makes a project of a config.ini and a handler module `worker.mjs`. */
+export function makeProject(files: { readonly config: string; readonly handler: string }): Project {
+  const folder = mkdtempSync(join(tmpdir(), "memq-project-"));
+  writeFileSync(join(folder, "config.ini"), files.config);
+  writeFileSync(join(folder, "worker.mjs"), files.handler);
+  const start: Project["start"] = (command, args = [], input) => launch({ folder, command, args, input });
+  return {
+    folder,
+    start,
+    run: (command, args, input) => start(command, args, input).ended,
+    lines: (name = "worker.log") => {
+      const path = join(folder, name);
+      return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+    },
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Launch {
+  readonly folder: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly input: string | undefined;
+}
+
+function launch({ folder, command, args, input }: Launch): Running {
+  const child = spawn(process.execPath, [join(SCRIPTS, command), ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], HOME: folder },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  child.stdin.on("error", () => undefined); // a command that refuses its arguments does not read
+  child.stdin.end(input ?? "");
+  const said = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, ...said });
+    });
+  });
+  return { process: child, ended };
+}
+
+/** How often each line stands there. */
+export function tally(lines: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,164 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../src/config/load.ts";
+import { EVENT_SETTINGS, QUEUE_SETTINGS, SCHEDULE_SETTINGS, type Setting } from "../src/config/schema.ts";
+import { ERRORS } from "../src/errors.ts";
+import { blocksOf, isShown, type Block } from "./docs/blocks.ts";
+import { play } from "./docs/play.ts";
+
+// The README's first page alone publishes, runs and looks at the result.
+const LEAST_BLOCKS_RUN = 3;
+
+const root = dirname(import.meta.dirname);
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+const sections: Record<string, Record<string, Setting<unknown>>> = {
+  queue: QUEUE_SETTINGS,
+  schedule: SCHEDULE_SETTINGS,
+  event: EVENT_SETTINGS,
+};
+
+const isDone = ({ use }: Block): boolean =>
+  use.kind === "run" || use.kind === "file" || use.kind === "output";
+
+describe("README.md", () => {
+  const blocks = existsSync(join(root, "README.md")) ? blocksOf(read("README.md")) : [];
+
+  test(`has at least ${String(LEAST_BLOCKS_RUN)} blocks that are run`, () => {
+    expect(blocks.filter(({ use }) => use.kind === "run").length).toBeGreaterThanOrEqual(LEAST_BLOCKS_RUN);
+  });
+
+  test("every shell block is run, or says why not", () => {
+    const forgotten = blocks.filter(({ language, use }) => language === "sh" && use.kind === "unmarked");
+    expect(forgotten.map(({ line, text }) => `line ${String(line)}: ${text}`)).toEqual([]);
+  });
+});
+
+describe.each(documents)("%s", (path) => {
+  const blocks = blocksOf(read(path));
+
+  if (blocks.some(isDone)) {
+    test("its blocks do what it says", { timeout: 300_000 }, () => {
+      expect(play(blocks)).toEqual([]);
+    });
+  }
+
+  test("its links to files lead somewhere", () => {
+    const links = [...read(path).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map(
+      (match) => match[1] ?? "",
+    );
+    expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
+  });
+});
+
+// `npx vitest run test/docs.test.ts -u` writes the tables anew.
+describe("the tables of", () => {
+  test("docs/errors.md are those of src/errors.ts", async () => {
+    const rows = Object.entries(ERRORS).map(([code, { exit, what, next }]) => [
+      code,
+      String(exit),
+      what,
+      next,
+    ]);
+    const head = ["code", "exit", "what happened", "what to do next"];
+    const document = withTable(read("docs/errors.md"), "errors", [head, ...rows]);
+    await expect(document).toMatchFileSnapshot("../docs/errors.md");
+  });
+
+  test("docs/config.md are those of src/config/schema.ts", async () => {
+    let document = read("docs/config.md");
+    for (const [name, settings] of Object.entries(sections)) {
+      const rows = Object.entries(settings).map(([key, setting]) => [
+        `\`${key}\``,
+        defaultOf(setting),
+        setting.doc,
+      ]);
+      document = withTable(document, name, [["key", "default", "meaning"], ...rows]);
+    }
+    await expect(document).toMatchFileSnapshot("../docs/config.md");
+  });
+});
+
+function defaultOf({ default: value, required }: Setting<unknown>): string {
+  if (required === true) return "must be given";
+  return value === undefined ? "none" : `\`${value}\``;
+}
+
+/** The document with the table between its two comments replaced. */
+function withTable(document: string, name: string, [head = [], ...rows]: readonly string[][]): string {
+  const [before, , after] = document.split(new RegExp(`<!-- (?:begin|end) ${name} -->\n`));
+  if (before === undefined || after === undefined) throw new Error(`the table "${name}" has no place`);
+  const lines = [head, head.map(() => "---"), ...rows].map(
+    (cells) => `| ${cells.map(escaped).join(" | ")} |\n`,
+  );
+  return `${before}<!-- begin ${name} -->\n${lines.join("")}<!-- end ${name} -->\n${after}`;
+}
+
+const escaped = (cell: string): string => cell.replaceAll("|", "\\|");
+
+describe("config.ini", () => {
+  test("is read without a fault", () => {
+    const config = loadConfig({ path: join(root, "config.ini"), cwd: root, env: {} });
+    expect(config.queues.length).toBeGreaterThan(0);
+  });
+
+  test("names no key that there is not, not even in a comment", () => {
+    const named = [...read("config.ini").matchAll(/^\s*[;#]?\s*([a-z][a-z-]*(?:\[\])?)\s*=/gm)];
+    const keys = [QUEUE_SETTINGS, SCHEDULE_SETTINGS, EVENT_SETTINGS].flatMap((settings) =>
+      Object.keys(settings),
+    );
+    expect(named.length).toBeGreaterThanOrEqual(4); // queuename, queueip, queueport, classname
+    expect(named.map((match) => match[1]).filter((key) => !keys.includes(key ?? ""))).toEqual([]);
+  });
+});
+
+describe("the blocks of a document", () => {
+  const markdown = [
+    "<!-- file a.txt -->", "```text", "hello", "```",
+    "<!-- run -->", "```sh", "cat a.txt; echo 12 ms", "```",
+    "<!-- output -->", "```text", "hello", "… ms", "```",
+    "<!-- run, exits 3 -->", "```js", "import { existsSync } from 'node:fs';", "process.exitCode = existsSync('a.txt') ? 3 : 0;", "```",
+    "<!-- fresh folder -->", "<!-- run, exits 1 -->", "```sh", "cat a.txt", "```",
+    "<!-- not run: needs a server -->", "```sh", "exit 9", "```",
+    "```sh", "exit 9", "```",
+  ].join("\n"); // prettier-ignore
+
+  test("are found with their marks and lines", () => {
+    expect(blocksOf(markdown).map(({ line, use, fresh }) => [line, use.kind, fresh])).toEqual([
+      [2, "file", false],
+      [6, "run", false],
+      [10, "output", false],
+      [15, "run", false],
+      [21, "run", true],
+      [25, "ignored", false],
+      [28, "unmarked", false],
+    ]);
+  });
+
+  test("are played in order", () => {
+    expect(play(blocksOf(markdown))).toEqual([]);
+  });
+
+  test("that do otherwise than they say are faults", () => {
+    const wrong = markdown.replace("exits 3", "exits 4").replace("… ms", "… s");
+    expect(play(blocksOf(wrong)).map((fault) => fault.split(":")[0])).toEqual(["line 10", "line 15"]);
+  });
+
+  test("with an unknown mark or without an end are refused", () => {
+    expect(() => blocksOf("<!-- rum -->\n```sh\n```")).toThrow("not understood");
+    expect(() => blocksOf("```sh\nls")).toThrow("not closed");
+  });
+
+  test("show a text when every line is the same, … aside", () => {
+    expect(isShown("1 done in …\n", "1 done in 2.1s\n")).toBe(true);
+    expect(isShown("1 done\n", "1 done\n2 done\n")).toBe(false);
+    expect(isShown("a.c\n", "abc\n")).toBe(false);
+  });
+});

@@ -51,6 +51,8 @@ export interface QueueUnderTest {
  * - A claim may give fewer tasks than `limit`, but never none while there is something to give to this owner.
  * - A suspect (`Claim.alone`) is only given to an owner that holds nothing, and who holds one gets nothing
  *   else. Why such an owner gets nothing is not told apart: `idle` is only exact for empty hands.
+ * - Whether a suspect that was started and then released is still one. Whether a late settle counts when
+ *   nobody took the task meanwhile.
  * - What an owner held that has died may be shown as running until the next claim finds out.
  */
 export function brokerContract(harness: BrokerHarness): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Processes } from "../../src/adapters/embedded/owner.ts";
@@ -84,6 +84,23 @@ export class EmbeddedQueue implements QueueUnderTest {
     return Promise.resolve(broker);
   }
 
+  /** Owners of other queues in the same store, over one connection. */
+  openQueues(...names: string[]): Promise<Broker[]> {
+    const pid = this.#nextPid++;
+    const store = openEmbeddedStore({
+      folder: this.folder,
+      clock: this.clock,
+      processes: this.#hosts.processes(pid),
+    });
+    const brokers = names.map((name) => store.queue(name, { codec: testCodec }));
+    for (const broker of brokers) this.#owners.set(broker, { pid, store });
+    return Promise.resolve(brokers);
+  }
+
+  async closeStoreOf(owner: Broker): Promise<void> {
+    await this.#owners.get(owner)?.store.close();
+  }
+
   kill(owner: Broker): Promise<void> {
     this.#hosts.kill(this.#pidOf(owner));
     return Promise.resolve();
@@ -108,9 +125,35 @@ export class EmbeddedQueue implements QueueUnderTest {
     return Promise.resolve();
   }
 
+  /** Whatever a test did, the store must be sound: an unsound one fails the test. */
   async tearDown(): Promise<void> {
-    for (const { store } of this.#owners.values()) await store.close();
-    rmSync(join(this.folder, ".."), { recursive: true });
+    try {
+      for (const { store } of this.#owners.values()) await store.close();
+      if (existsSync(join(this.folder, "store.db"))) this.assertSound();
+    } finally {
+      rmSync(join(this.folder, ".."), { recursive: true });
+    }
+  }
+
+  /** The counters are what counting gives, and every running task has its holder. */
+  assertSound(): void {
+    const counters = "waiting, delayed, running, dead";
+    const states = ["0", "1", "2", "3"].map((state) => `coalesce(sum(state = ${state}), 0)`);
+    const counted = this.sql(
+      `SELECT queue.id, ${counters}, ${states.join(" || ',' || ")} AS counted FROM queue
+       LEFT JOIN task ON task.queue = queue.id GROUP BY queue.id`,
+    );
+    for (const row of counted) {
+      const kept = [row["waiting"], row["delayed"], row["running"], row["dead"]].join(",");
+      if (kept !== row["counted"])
+        throw new Error(`counters say ${kept}, tasks say ${String(row["counted"])}`);
+    }
+    const stray = this.sql(
+      "SELECT id FROM task WHERE (state = 2) <> (holder IS NOT NULL AND holder IN (SELECT id FROM holder))",
+    );
+    if (stray.length > 0) throw new Error(`tasks without their holder: ${JSON.stringify(stray)}`);
+    const [check] = this.sql("PRAGMA integrity_check");
+    if (check?.["integrity_check"] !== "ok") throw new Error(JSON.stringify(check));
   }
 
   /** The rows of one statement, on a connection of its own. */

@@ -2,7 +2,18 @@ import { describe, expect, test } from "vitest";
 import { LEASE_MS, MAX_BATCH } from "../../src/ports/broker.ts";
 import { memoryQueue, virtualClock } from "../../src/testing.ts";
 import { brokerContract } from "./broker-contract.ts";
-import { keep, keepOne, named, names, start, take, takeCount, takeOne } from "./facts/ground.ts";
+import {
+  finish,
+  idleOf,
+  keep,
+  keepOne,
+  named,
+  names,
+  start,
+  take,
+  takeCount,
+  takeOne,
+} from "./facts/ground.ts";
 import { memoryHarness } from "./memory.harness.ts";
 
 brokerContract(memoryHarness);
@@ -61,6 +72,51 @@ describe("the memory broker as the model", () => {
     await clock.advance(3_000);
     await keepOne(owner, named("third"));
     expect(names(await take(owner))).toEqual(["zeroth", "first", "second", "third"]);
+  });
+
+  test("a suspect is not passed over for ever by an owner that always holds something", async () => {
+    const clock = virtualClock();
+    const queue = memoryQueue({ clock });
+    const [dying, busy] = [queue.open(), queue.open()];
+    await keep(dying, named("suspect"), ...["a", "b", "c", "d", "e"].map((name) => named(name)));
+    await start(dying, await takeOne(dying));
+    let held = await takeOne(busy);
+    queue.endLease(dying);
+    for (const name of ["b", "c", "d", "e"]) {
+      const next = await takeOne(busy);
+      expect(next.task.args).toEqual([name]);
+      await finish(busy, held);
+      held = next;
+      await clock.advance(9_000);
+      await busy.renew();
+    }
+    await keepOne(busy, named("f"));
+    expect(await idleOf(busy)).toEqual({ kind: "held", count: 2 });
+    await finish(busy, held);
+    expect(names([await takeOne(busy)])).toEqual(["suspect"]);
+  });
+
+  test("a suspect that was started and released is no suspect any more", async () => {
+    const queue = memoryQueue({ clock: virtualClock() });
+    const owner = queue.open();
+    await keepOne(owner, named("a"));
+    await start(owner, await takeOne(owner));
+    queue.endLease(owner);
+    const careful = queue.open();
+    const claim = await takeOne(careful);
+    await start(careful, claim);
+    await careful.release([claim]);
+    expect(await takeOne(careful)).toMatchObject({ attempt: 2, alone: false });
+  });
+
+  test("a retry whose time has passed stands behind those who wait", async () => {
+    const clock = virtualClock();
+    const owner = memoryQueue({ clock }).open();
+    await keep(owner, named("late"), named("b"));
+    const claim = await takeOne(owner);
+    await clock.advance(1_000);
+    await finish(owner, claim, { kind: "retry", at: clock.now() - 5_000, error: "again" });
+    expect(names(await take(owner))).toEqual(["b", "late"]);
   });
 
   test("a batch over the limit is refused as a whole", async () => {

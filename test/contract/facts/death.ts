@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Broker } from "../../../src/ports/broker.ts";
+import { LEASE_MS } from "../../../src/ports/broker.ts";
 import type { QueueUnderTest } from "../broker-contract.ts";
 import {
   drain,
@@ -198,6 +199,27 @@ function endFacts(fact: Fact, ended: string, end: End): void {
       expect(names([await takeOne(await queue.open())])).toEqual(["b"]);
       expect(await careful.settle([{ claim: suspect, outcome: { kind: "done" } }])).toEqual(["settled"]);
       expect(names(await take(careful))).toEqual(["c"]);
+    },
+  );
+
+  fact(
+    `passing over one whose owner ${ended} costs nothing once another has taken it`,
+    async (queue, owner) => {
+      await keep(owner, named("suspect"), named("a"));
+      await startFirst(owner, { held: 1, started: 1 });
+      const busy = await queue.open();
+      const a = await takeOne(busy);
+      await start(busy, a);
+      await end(queue, owner);
+      for (let third = 0; third < 4; third++) {
+        expect(await take(busy)).toEqual([]);
+        await queue.advance(LEASE_MS / 3);
+        await busy.renew();
+      }
+      expect(names([await takeOne(await queue.open())])).toEqual(["suspect"]);
+      expect(await busy.settle([{ claim: a, outcome: { kind: "done" } }])).toEqual(["settled"]);
+      await keepOne(busy, named("b"));
+      expect(names(await take(busy))).toEqual(["b"]);
     },
   );
 

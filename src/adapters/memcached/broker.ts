@@ -1,0 +1,218 @@
+import { MemqError } from "../../errors.ts";
+import { thisProcess } from "../../host/process-identity.ts";
+import type { ProcessIdentity } from "../../host/process-identity.ts";
+import { LEASE_MS, MAX_BATCH } from "../../ports/broker.ts";
+import type {
+  Broker,
+  Cancelled,
+  Capabilities,
+  Claim,
+  Claimed,
+  ClaimRequest,
+  Depth,
+  Loss,
+  Page,
+  PageRequest,
+  Published,
+  Settled,
+  Settlement,
+  Started,
+  StartOptions,
+} from "../../ports/broker.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Codec } from "../../task/codec.ts";
+import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
+import type { HeldTask } from "./hold.ts";
+import { isKeyed, isName, randomName } from "./names.ts";
+import type { Random } from "./names.ts";
+import { assemble } from "./workshop.ts";
+import type { Workshop } from "./workshop.ts";
+import type { Wire } from "./wire.ts";
+
+/** What a queue on memcached is opened with. */
+export interface MemcachedBrokerOptions {
+  /** Closed with the broker. */
+  readonly wire: Wire;
+  readonly queue: string;
+  readonly codec: Codec;
+  /** Folder in which this host remembers the queue, to notice losses. */
+  readonly memory: string;
+  /** Default: real time. */
+  readonly clock?: Clock;
+  /** Who claims. Default: this process. */
+  readonly holder?: ProcessIdentity;
+  /** Default LEASE_MS. */
+  readonly leaseMs?: number;
+  /** Most tasks in one item when several are published at once. Default "auto": 1. */
+  readonly bundle?: "auto" | number;
+  /** Default: cryptographic. For tests that repeat themselves. */
+  readonly random?: Random;
+  /** Ms of a clock that is never set. Default: performance.now. */
+  readonly elapsedMs?: () => number;
+}
+
+/** Opens a queue on memcached for one owner. Nothing is sent before the first use. */
+export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
+  const { bundle = "auto" } = options;
+  return new MemcachedBroker(
+    assemble({
+      ...options,
+      clock: options.clock ?? systemClock,
+      holder: options.holder ?? thisProcess(),
+      leaseMs: options.leaseMs ?? LEASE_MS,
+      random: options.random ?? randomName,
+      elapsedMs: options.elapsedMs ?? (() => performance.now()),
+      bundle: bundle === "auto" ? 1 : bundle,
+    }),
+  );
+}
+
+/** One owner of a queue on memcached: docs/memcached-layout.md. */
+class MemcachedBroker implements Broker {
+  readonly capabilities: Capabilities = { durability: "memory", delay: true, keys: true, list: true };
+  readonly #shop: Workshop;
+  /** Claims, releases and the like are done one after the other; starting and settling are not held up by them. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(shop: Workshop) {
+    this.#shop = shop;
+  }
+
+  get queue(): string {
+    return this.#shop.parts.queue;
+  }
+
+  publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
+    return this.#shop.publisher.publish(drafts);
+  }
+
+  claim(request: ClaimRequest): Promise<Claimed> {
+    return this.#next(() => this.#shop.claimer.claim(request));
+  }
+
+  start(claim: Claim, options: StartOptions): Started | Promise<Started> {
+    const task = this.#shop.holdings.find(claim);
+    return task === undefined ? "lost" : this.#shop.starter.start(task, options);
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<readonly Settled[]> {
+    if (settlements.length > MAX_BATCH) throw tooMany("settle", settlements.length);
+    const { holdings, ender, parts } = this.#shop;
+    const endings = settlements.flatMap(({ claim, outcome }) => {
+      const task = holdings.find(claim);
+      return task === undefined || task.phase === "over" ? [] : [{ task, outcome }];
+    });
+    const answers = await ender.end(endings);
+    await this.#freeKeys(endings.map(({ task }) => task));
+    await parts.control.restoreReserve();
+    const settled = new Map(endings.map(({ task }, at) => [task.claim.receipt, answers[at]]));
+    return settlements.map(({ claim }) => settled.get(claim.receipt) ?? "lost");
+  }
+
+  release(claims: readonly Claim[]): Promise<void> {
+    const { holdings, releaser } = this.#shop;
+    const tasks = claims.flatMap((claim) => holdings.find(claim) ?? []);
+    return tasks.length === 0 ? Promise.resolve() : this.#next(() => releaser.release(tasks));
+  }
+
+  renew(): Promise<void> {
+    return this.#next(async () => {
+      await this.#shop.renew();
+      await this.#shop.scout.flush();
+    });
+  }
+
+  async pause(untilMs = Infinity): Promise<void> {
+    const { control, time } = this.#shop.parts;
+    await time.known();
+    await control.readOrBegin();
+    await control.change((block) => ({ ...block, pausedUntilMs: time.serverMs(untilMs) }));
+  }
+
+  async resume(): Promise<void> {
+    const { control } = this.#shop.parts;
+    await control.read();
+    await control.change((block) => {
+      const { pausedUntilMs, ...rest } = block;
+      return pausedUntilMs === undefined ? undefined : rest;
+    });
+  }
+
+  depth(): Promise<Depth> {
+    return this.#next(async () => {
+      await this.#shop.scout.flush();
+      return this.#shop.inspector.depth();
+    });
+  }
+
+  list(state: TaskState, page: PageRequest): Promise<Page> {
+    return this.#shop.listing.page(state, page);
+  }
+
+  find(id: string): Promise<TaskRecord | undefined> {
+    return isName(id) ? this.#shop.inspector.find(id) : Promise.resolve(undefined);
+  }
+
+  findKey(key: string): Promise<TaskRecord | undefined> {
+    return this.#shop.inspector.findKey(key);
+  }
+
+  async putBack(ids: readonly string[] | "all"): Promise<number> {
+    const { deadLetters, putBack, parts } = this.#shop;
+    const control = (await parts.control.read())?.control;
+    if (control === undefined) return 0;
+    const count = await putBack.putBack(ids === "all" ? await deadLetters.names(control) : ids.filter(isName));
+    if (count > 0) await deadLetters.tidy(control);
+    return count;
+  }
+
+  cancel(id: string): Promise<Cancelled> {
+    return isName(id) ? this.#shop.canceller.cancel(id) : Promise.resolve("absent");
+  }
+
+  purge(states: readonly TaskState[]): Promise<number> {
+    return this.#shop.purger.purge(states);
+  }
+
+  losses(): Promise<readonly Loss[]> {
+    return this.#shop.losses.find();
+  }
+
+  async wait(untilMs: number, signal: AbortSignal): Promise<void> {
+    await this.#next(() => this.#shop.scout.flush());
+    await this.#shop.waiter.wait(untilMs, signal);
+  }
+
+  close(): Promise<void> {
+    return this.#next(async () => {
+      const { releaser, scout, owner, parts } = this.#shop;
+      try {
+        await scout.flush();
+        await releaser.releaseAll();
+        await owner.leave();
+      } finally {
+        parts.session.wire.close();
+      }
+    });
+  }
+
+  // A key's record is soon another task's: its name must not stand in a stake that has nothing to do with that.
+  async #freeKeys(tasks: readonly HeldTask[]): Promise<void> {
+    const keyed = tasks.filter(({ record }) => isKeyed(record.name) && !record.hold.mustStand);
+    if (keyed.length === 0) return;
+    for (const { record } of keyed) record.hold.struck.add(record.place);
+    await this.#shop.scout.flush();
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(ignoreTold);
+    return mine;
+  }
+}
+
+const ignoreTold = (): void => undefined; // whoever asked for the work is told how it ended
+
+const tooMany = (verb: string, count: number): MemqError =>
+  new MemqError("BUG", `${verb} of ${String(count)} tasks in one call, the most is ${String(MAX_BATCH)}`);

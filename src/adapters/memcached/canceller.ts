@@ -1,0 +1,127 @@
+import type { Cancelled } from "../../ports/broker.ts";
+import { becomes } from "./becomes.ts";
+import { isKeyed, keyedNameOf, memberId, memberOf, taskIdOf } from "./names.ts";
+import type { Parts } from "./parts.ts";
+import { Stakes } from "./places.ts";
+import { decodeRecord, encodeRecord } from "./record.ts";
+import type { StoredRecord } from "./record.ts";
+import { itemOf } from "./session.ts";
+import type { Item } from "./session.ts";
+import type { Operation } from "./wire.ts";
+
+// Each is a change by somebody else between reading and writing.
+const MOST_ROUNDS = 20;
+
+/** A task that is to be cancelled: the record it is in and, in a bundle, its place. */
+interface Target {
+  readonly name: string;
+  readonly index: number;
+  readonly id: string;
+}
+
+/** A target as it was read. */
+interface Found extends Target {
+  readonly stored: StoredRecord;
+  readonly item: Item;
+}
+
+/** Removes tasks that are not running. */
+export class Canceller {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async cancel(id: string): Promise<Cancelled> {
+    for (const target of targetsOf(id)) {
+      const cancelled = await this.#cancel(target);
+      if (cancelled !== "absent") return cancelled;
+    }
+    return "absent";
+  }
+
+  async #cancel(target: Target): Promise<Cancelled> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const cancelled = await this.#try(target);
+      if (cancelled !== "again") return cancelled;
+    }
+    return "running"; // it is changed all the time, so somebody has it
+  }
+
+  async #try(target: Target): Promise<Cancelled | "again"> {
+    const { control, session, keys } = this.#parts;
+    const seen = await control.read();
+    if (seen === undefined) return "absent";
+    const { epoch } = seen.control;
+    const [read, block] = await session.surely([
+      { kind: "get", key: keys.record(epoch, target.name) },
+      control.look,
+    ]);
+    const item = itemOf(read?.answer);
+    const now = await control.take(block?.answer);
+    if (item === undefined || now === undefined) return "absent";
+    const decoded = decodeRecord(item.value);
+    if (decoded.kind !== "record") return this.#remove(target, epoch, item);
+    const found: Found = { ...target, stored: decoded.record, item };
+    if (!isThere(found)) return "absent";
+    await this.#parts.time.known();
+    const place = new Stakes(now.control).placeOf(target.name, decoded.record, this.#parts.time.now());
+    if (place === undefined) return "absent";
+    if (place.state === "running") return "running";
+    return decoded.record.state === "dead" ? this.#remove(target, epoch, item) : this.#withdraw(found, epoch);
+  }
+
+  /** Nobody starts what says that it is cancelled; only then it is certain whether somebody had claimed it. */
+  async #withdraw(found: Found, epoch: string): Promise<Cancelled | "again"> {
+    const { session, keys, control } = this.#parts;
+    const { name, stored, index, item } = found;
+    const next = stored.bundled ? becomes.lacking(stored, index) : becomes.cancelled(stored);
+    const value = encodeRecord(next);
+    const key = keys.record(epoch, name);
+    const replace: Operation = { kind: "replace", key, value, cas: item.cas };
+    const [answer] = await session.ask([replace]);
+    if (answer?.kind === "full") return this.#remove(found, epoch, item);
+    if (answer?.kind !== "ok" && !(await this.#stands(key, value))) return "again";
+    const seen = await control.read();
+    if (seen?.control.epoch !== epoch) return "cancelled";
+    const place = new Stakes(seen.control).placeOf(name, stored, this.#parts.time.now());
+    if (place?.state === "running") return "running";
+    if (answer?.kind === "ok") await this.#tidy(found, key, answer.cas);
+    return "cancelled";
+  }
+
+  // The name of a fresh record stands in a list once: what is left of it tells whoever comes by that nothing is
+  // missing. All others are listed in ways that need no such sign.
+  async #tidy({ stored, name }: Found, key: string, cas: bigint): Promise<void> {
+    const isFresh = !stored.marked && !isKeyed(name);
+    if (!isFresh && !stored.bundled) await this.#parts.session.sure({ kind: "delete", key, cas });
+  }
+
+  async #stands(key: string, value: string): Promise<boolean> {
+    const now = await this.#parts.session.get(key);
+    return now?.value.equals(Buffer.from(value)) ?? false;
+  }
+
+  async #remove({ name }: Target, epoch: string, { cas }: Item): Promise<Cancelled | "again"> {
+    const { session, keys } = this.#parts;
+    const { answer, repeated } = await session.sure({ kind: "delete", key: keys.record(epoch, name), cas });
+    if (answer.kind === "ok" || (answer.kind === "missing" && repeated)) return "cancelled";
+    return "again";
+  }
+}
+
+/** Where a task of that id may be. */
+function targetsOf(id: string): readonly Target[] {
+  const own: Target = { name: id, index: 0, id };
+  const keyed = keyedNameOf(id);
+  if (keyed !== undefined) return [{ name: keyed, index: 0, id }, own];
+  const member = memberOf(id);
+  return member === undefined ? [own] : [own, { name: member.bundle, index: member.index, id }];
+}
+
+/** Whether the record holds the task that is meant. */
+function isThere({ name, id, index, stored }: Found): boolean {
+  if (stored.members[index]?.text === undefined) return false;
+  return (stored.bundled ? memberId(name, index) : taskIdOf(name, stored.nonce)) === id;
+}

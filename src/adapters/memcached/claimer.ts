@@ -1,0 +1,269 @@
+import type { Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
+import { MAX_BATCH } from "../../ports/broker.ts";
+import { isSameStake, withStake } from "./control.ts";
+import type { Control, PutBackStake, Stake, SweepStake, TaskStake } from "./control.ts";
+import { NAME_LETTERS } from "./control-store.ts";
+import type { Seen } from "./control-store.ts";
+import type { Fetcher } from "./fetch.ts";
+import type { Holdings } from "./holdings.ts";
+import { nextStep } from "./next-step.ts";
+import type { NextStep } from "./next-step.ts";
+import type { Pace } from "./pace.ts";
+import type { Parts } from "./parts.ts";
+import type { PutBack } from "./put-back.ts";
+import { decodeRecord } from "./record.ts";
+import type { Scout } from "./scout.ts";
+import { itemOf } from "./session.ts";
+import { suspectsTo } from "./sorting.ts";
+import type { Sweeper } from "./sweeper.ts";
+import { listLimitBytes } from "./waiting-list.ts";
+import type { WaitingList } from "./waiting-list.ts";
+
+type Step<Kind extends NextStep["kind"]> = Extract<NextStep, { readonly kind: Kind }>;
+
+// Each round is one step of the list: a cancelled stretch, a list that ends, a sweep, a write that was refused.
+const MOST_ROUNDS = 10_000;
+
+/** What claiming works with. */
+export interface ClaimerTools {
+  readonly holdings: Holdings;
+  readonly scout: Scout;
+  readonly fetcher: Fetcher;
+  readonly sweeper: Sweeper;
+  readonly putBack: PutBack;
+  readonly waiting: WaitingList;
+  readonly pace: Pace;
+  /** Why there is nothing to claim. */
+  readonly idle: (control: Control | undefined) => Promise<Idle>;
+}
+
+/** Takes tasks off the list: one compare-and-swap of the control block says what is whose. */
+export class Claimer {
+  readonly #parts: Parts;
+  readonly #tools: ClaimerTools;
+  #findings: Finding[] = [];
+
+  constructor(parts: Parts, tools: ClaimerTools) {
+    this.#parts = parts;
+    this.#tools = tools;
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const limit = Math.max(1, Math.min(request.limit, MAX_BATCH));
+    const { holdings } = this.#tools;
+    // Nothing is even claimed beside a task that may end this process.
+    if (holdings.isAloneOut) return { claims: [], idle: { kind: "held", count: 1 }, findings: this.#found() };
+    await this.#parts.time.known();
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const claims = holdings.take(limit);
+      if (claims.length > 0) return { claims, findings: this.#found() };
+      const pooled = holdings.pooledCount;
+      if (pooled > 0) return { claims, idle: { kind: "held", count: pooled }, findings: this.#found() };
+      const idle = await this.#round({ ...request, limit });
+      if (idle !== undefined) return { claims, idle, findings: this.#found() };
+    }
+    return { claims: [], idle: { kind: "held", count: 1 }, findings: this.#found() };
+  }
+
+  #found(): readonly Finding[] {
+    const findings = this.#findings;
+    this.#findings = [];
+    return findings;
+  }
+
+  async #round(request: ClaimRequest): Promise<Idle | undefined> {
+    const { scout } = this.#tools;
+    const scene = await scout.look(request.limit);
+    if (scene === undefined) return { kind: "empty" };
+    const step = nextStep(scene);
+    switch (step.kind) {
+      case "paused":
+        await this.#write(scene.seen, scene.base);
+        return this.#paused(step.untilMs);
+      case "takeOver":
+        return this.#takeOver(scene, step);
+      case "resume":
+        return this.#resume(scene, step);
+      case "sweep":
+        return this.#sweep(scene, step);
+      case "take":
+        return this.#take(scene, step, request.atOnce);
+      case "readHead":
+        scout.forgetHead();
+        return undefined;
+      case "shut":
+        await this.#write(scene.seen, { ...scene.base, closing: true });
+        return undefined;
+      case "unlink":
+        return this.#unlink(scene, step);
+      case "shift":
+        return this.#shift(scene, step);
+      case "idle":
+        return this.#rest(scene);
+    }
+  }
+
+  #paused(untilMs: number): Idle {
+    if (untilMs === Infinity) return { kind: "paused" };
+    return { kind: "paused", untilMs: this.#parts.time.localMs(untilMs) };
+  }
+
+  /** Writes the block when it is another; undefined: refused, look again. Stakes that it drops are gone then. */
+  async #write(seen: Seen, next: Control): Promise<Seen | undefined> {
+    if (next === seen.control) return seen;
+    const replaced = await this.#parts.control.replace(seen, next);
+    if (replaced !== undefined) this.#tools.scout.wrote(replaced.control);
+    return replaced;
+  }
+
+  async #takeOver({ seen, base, owner }: Look, { stake }: Step<"takeOver">): Promise<undefined> {
+    const mine: Stake = {
+      ...(stake.kind === "tasks" ? await this.#withSuspects(stake, base.epoch) : stake),
+      owner,
+      generation: stake.generation + 1,
+    };
+    const next = withStake(base, stake, [mine]);
+    switch (mine.kind) {
+      case "tasks":
+        return this.#open(seen, next, mine);
+      case "sweep":
+        if ((await this.#write(seen, next)) !== undefined) await this.#finishSweep(mine, base.epoch);
+        return undefined;
+      case "putBack":
+        if ((await this.#write(seen, next)) !== undefined) await this.#finishPutBack(mine, base.epoch);
+        return undefined;
+    }
+  }
+
+  /** What a dead owner may have started is found out while its stake is still as it left it. */
+  async #withSuspects(stake: TaskStake, epoch: string): Promise<TaskStake> {
+    if (stake.loose === 0 || stake.suspectsTo !== undefined) return stake;
+    const items = await this.#parts.session.getAll(this.#tools.fetcher.keys(stake, epoch));
+    const records = items.map((item) => {
+      const decoded = item && decodeRecord(item.value);
+      return decoded?.kind === "record" ? decoded.record : undefined;
+    });
+    const to = suspectsTo(stake.loose, records, stake);
+    return to === undefined ? { ...stake, loose: 0 } : { ...stake, suspectsTo: to };
+  }
+
+  async #resume({ seen, base, owner }: Look, { stake, mine, rest }: Step<"resume">): Promise<undefined> {
+    const taken: TaskStake = { ...stake, id: this.#name(), owner, entries: mine, loose: 0 };
+    const left: TaskStake = { ...stake, entries: rest };
+    return this.#open(seen, withStake(base, stake, rest.length > 0 ? [taken, left] : [taken]), taken);
+  }
+
+  async #take(
+    { seen, base, owner }: Look,
+    { entries, end, isLast }: Step<"take">,
+    atOnce: number,
+  ): Promise<undefined> {
+    const moved: Control = { ...base, offset: end, closing: base.closing || isLast };
+    if (entries.length === 0) {
+      await this.#write(seen, moved);
+      return undefined;
+    }
+    const stake: TaskStake = {
+      kind: "tasks",
+      id: this.#name(),
+      owner,
+      generation: 0,
+      entries,
+      loose: this.#tools.pace.loose(atOnce),
+    };
+    return this.#open(seen, { ...moved, stakes: [...moved.stakes, stake] }, stake);
+  }
+
+  /** Writes the block and reads the records of the stake in one round trip. */
+  async #open(seen: Seen, next: Control, stake: TaskStake): Promise<undefined> {
+    const { control, session } = this.#parts;
+    const { fetcher, holdings, scout } = this.#tools;
+    const keys = fetcher.keys(stake, next.epoch);
+    const gets = keys.map((key) => ({ kind: "get", key }) as const);
+    const [answer, ...reads] = await session.ask([control.replacing(seen, next), ...gets, control.look]);
+    const replaced = await control.replaced(seen, next, answer);
+    if (replaced === undefined) return;
+    scout.wrote(next);
+    const isAnswered = reads.every(({ kind }) => kind !== "unknown");
+    const after = isAnswered ? await control.take(reads.at(-1)) : await control.read();
+    if (after?.control.epoch !== next.epoch) return;
+    const items = isAnswered && answer?.kind === "ok" ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
+    const { hold, findings } = await fetcher.open(stake, items, after);
+    holdings.add(hold);
+    holdings.compare(after.control);
+    this.#findings.push(...findings);
+  }
+
+  async #sweep({ seen, base, owner }: Look, { from, to }: Step<"sweep">): Promise<undefined> {
+    const end = this.#tools.sweeper.end(from, to);
+    const stake: SweepStake = { kind: "sweep", id: this.#name(), owner, generation: 0, from, to: end };
+    const next = { ...base, sweptTo: end, stakes: [...base.stakes, stake] };
+    if ((await this.#write(seen, next)) !== undefined) await this.#finishSweep(stake, base.epoch);
+  }
+
+  async #finishSweep(stake: SweepStake, epoch: string): Promise<void> {
+    // Without memory to list what is due the stake stands; it is nobody's, so that the next round tries again.
+    const isSwept = await this.#tools.sweeper.sweep(stake, epoch);
+    if (isSwept) this.#tools.scout.over(stake, epoch);
+    else await this.#abandon(stake);
+  }
+
+  async #finishPutBack(stake: PutBackStake, epoch: string): Promise<void> {
+    const { isWhole } = await this.#tools.putBack.complete(stake, epoch);
+    if (isWhole) this.#tools.scout.over(stake, epoch);
+    else await this.#abandon(stake);
+  }
+
+  async #abandon(stake: Stake): Promise<void> {
+    const nobodys = { ...stake, owner: "" };
+    await this.#parts.control.change((control) =>
+      control.stakes.some((one) => isSameStake(one, stake)) ? withStake(control, stake, [nobodys]) : undefined,
+    );
+    const { clock } = this.#parts;
+    await clock.until(clock.now() + FULL_PAUSE_MS);
+  }
+
+  async #unlink({ seen, base }: Look, { cas }: Step<"unlink">): Promise<undefined> {
+    const { keys, session } = this.#parts;
+    const [first] = seen.control.lists;
+    const key = keys.list(base.epoch, first?.name ?? "");
+    // Refused when somebody appended late: then the rest is claimed first.
+    await session.sure({ kind: "delete", key, cas });
+    this.#tools.scout.forgetHead();
+  }
+
+  async #shift({ seen, base }: Look, { isLost, isOnly }: Step<"shift">): Promise<undefined> {
+    const fresh = isOnly ? [{ name: this.#name(), tasks: 0 }] : [];
+    const { keys, session } = this.#parts;
+    const adds = fresh.map(({ name }) => ({ kind: "add", key: keys.list(base.epoch, name), value: "" }) as const);
+    await session.surely(adds);
+    await this.#write(seen, {
+      ...base,
+      lists: [...base.lists.slice(1), ...fresh],
+      offset: 0,
+      closing: false,
+      lost: base.lost + (isLost ? 1 : 0),
+    });
+    this.#tools.scout.forgetHead();
+  }
+
+  /** Nothing to claim: what is over is dropped from the block, a long list that is used up gets a successor. */
+  async #rest({ seen, base, head }: Look): Promise<Idle | undefined> {
+    const written = await this.#write(seen, base);
+    if (written === undefined) return undefined;
+    if ((head?.text.length ?? 0) > listLimitBytes(1)) {
+      await this.#tools.waiting.follow(written);
+      return undefined;
+    }
+    return this.#tools.idle(written.control);
+  }
+
+  #name(): string {
+    return this.#parts.random(NAME_LETTERS);
+  }
+}
+
+type Look = NonNullable<Awaited<ReturnType<Scout["look"]>>>;
+
+// While memory is full, other runs and cancelled tasks make room.
+const FULL_PAUSE_MS = 100;

@@ -1,0 +1,183 @@
+import type { Published } from "../../ports/broker.ts";
+import type { TaskState } from "../../task/task.ts";
+import type { Encoded } from "./bundles.ts";
+import { NAME_LETTERS } from "./control-store.ts";
+import { becomes } from "./becomes.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { Delayed } from "./delayed.ts";
+import { againText } from "./entries.ts";
+import { keyedName, taskIdOf } from "./names.ts";
+import type { Parts } from "./parts.ts";
+import { Stakes } from "./places.ts";
+import { decodeRecord, encodeRecord } from "./record.ts";
+import type { StoredRecord } from "./record.ts";
+import { itemOf } from "./session.ts";
+import type { Item, Known } from "./session.ts";
+import type { Operation } from "./wire.ts";
+import type { WaitingList } from "./waiting-list.ts";
+
+// Each is a change by somebody else between reading and writing.
+const MOST_ROUNDS = 50;
+
+/** What became of a record that was to be added; without an entry there is nothing to list. */
+export interface Kept {
+  readonly answers: ReadonlyMap<number, Published>;
+  readonly name: string;
+  readonly due: number;
+  readonly entry?: string;
+}
+
+/** A keyed draft, the record that it is to become, and where. */
+export interface Wish {
+  readonly encoded: Encoded;
+  readonly epoch: string;
+  readonly name: string;
+  readonly key: string;
+  readonly stored: StoredRecord;
+}
+
+/** Keeps drafts that have a key: one record stands for the key, and whoever adds it has it. */
+export class KeyedPublisher {
+  readonly #parts: Parts;
+  readonly #waiting: WaitingList;
+  readonly #delayed: Delayed;
+  readonly #dead: DeadLetters;
+
+  constructor(
+    parts: Parts,
+    tools: { readonly waiting: WaitingList; readonly delayed: Delayed; readonly dead: DeadLetters },
+  ) {
+    this.#parts = parts;
+    this.#waiting = tools.waiting;
+    this.#delayed = tools.delayed;
+    this.#dead = tools.dead;
+  }
+
+  /** What came of adding the record of a wish, by the answer to it. */
+  async add(wish: Wish, first: Known): Promise<Kept | "gone"> {
+    const { session } = this.#parts;
+    let answer = first;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      if (answer.kind === "ok") return this.#kept(wish);
+      if (answer.kind !== "exists") return this.#refused(wish, answer.kind);
+      const met = await this.#meet(wish);
+      if (met !== "again") return met;
+      ({ answer } = await session.sure(this.adding(wish)));
+    }
+    return this.#answered(wish, { kind: "duplicate", of: wish.name, state: "running" });
+  }
+
+  /** The operation that adds its record; hand its answer to `add`. */
+  adding({ key, stored }: Wish): Operation {
+    return { kind: "add", key, value: encodeRecord(stored) };
+  }
+
+  wish(epoch: string, encoded: Encoded): Wish {
+    const { codec, clock, random, keys } = this.#parts;
+    const name = keyedName(encoded.draft.key ?? "");
+    const nonce = random(NAME_LETTERS);
+    const stored: StoredRecord = {
+      state: "ready",
+      bornAt: clock.now(),
+      due: encoded.due,
+      marked: true,
+      writer: "",
+      nonce,
+      listed: false,
+      bundled: false,
+      members: [{ text: codec.seal(taskIdOf(name, nonce), encoded.body), attempts: 0 }],
+    };
+    return { encoded, epoch, name, key: keys.record(epoch, name), stored };
+  }
+
+  /** There is a record of that key: ours after all, one that is over, or an unfinished task. */
+  async #meet(wish: Wish): Promise<Kept | "again" | "gone"> {
+    const { session, control, time } = this.#parts;
+    await time.known();
+    const [read, block] = await session.surely([{ kind: "get", key: wish.key }, control.look]);
+    const seen = await control.take(block?.answer);
+    const item = itemOf(read?.answer);
+    if (seen?.control.epoch !== wish.epoch) return "gone";
+    if (item === undefined) return "again";
+    const decoded = decodeRecord(item.value);
+    if (decoded.kind !== "record") return this.#answered(wish, { kind: "duplicate", of: wish.name, state: "waiting" });
+    const there = decoded.record;
+    if (there.nonce === wish.stored.nonce) return this.#kept(wish);
+    if (there.state === "dead") {
+      const freed = await this.#dead.free(wish.epoch, { name: wish.name, stored: there, cas: item.cas });
+      return freed === "full" ? this.#refused(wish, "full") : "again";
+    }
+    const place = new Stakes(seen.control).placeOf(wish.name, there, time.now());
+    if (place === undefined) return this.#clear(wish, item);
+    if (wish.encoded.draft.onDuplicate === "replace" && place.state !== "running") {
+      return this.#replace(wish, there, item);
+    }
+    return this.#duplicate(wish, { there, item, state: place.state });
+  }
+
+  /** Cancelled: nobody starts it any more. */
+  async #clear({ key }: Wish, { cas }: Item): Promise<"again"> {
+    await this.#parts.session.sure({ kind: "delete", key, cas });
+    return "again";
+  }
+
+  // Whoever added it may have died before it was listed, and this answer says that it is kept.
+  async #duplicate(
+    wish: Wish,
+    met: { readonly there: StoredRecord; readonly item: Item; readonly state: TaskState },
+  ): Promise<Kept | "gone"> {
+    const { there, item, state } = met;
+    if (!there.listed && state !== "running") {
+      const listed = await this.#list(wish, there.due);
+      if (listed === "gone") return "gone";
+      const value = encodeRecord(becomes.listed(there));
+      if (listed === "kept")
+        await this.#parts.session.ask([{ kind: "replace", key: wish.key, value, cas: item.cas }]);
+    }
+    return this.#answered(wish, { kind: "duplicate", of: taskIdOf(wish.name, there.nonce), state });
+  }
+
+  /** Listed before it is written: at every moment either task stands in a list. */
+  async #replace(wish: Wish, there: StoredRecord, item: Item): Promise<Kept | "again" | "gone"> {
+    const { session } = this.#parts;
+    if (wish.stored.due > 0) {
+      const listed = await this.#list(wish, wish.stored.due);
+      if (listed === "gone") return "gone";
+      if (listed === "full") return this.#refused(wish, "full");
+    }
+    const value = encodeRecord(wish.stored);
+    const [answer] = await session.ask([{ kind: "replace", key: wish.key, value, cas: item.cas }]);
+    if (answer?.kind === "full" || answer?.kind === "tooLarge") return this.#refused(wish, answer.kind);
+    if (answer?.kind !== "ok") {
+      const now = await session.get(wish.key);
+      if (now?.value.equals(Buffer.from(value)) !== true) return "again";
+    }
+    return this.#kept(wish, taskIdOf(wish.name, there.nonce));
+  }
+
+  #list({ epoch, name }: Wish, due: number): ReturnType<Delayed["index"]> {
+    if (due === 0) return this.#waiting.append(epoch, [againText(name)]);
+    return this.#delayed.index(epoch, [{ name, due, parked: false }]);
+  }
+
+  #kept(wish: Wish, replaced?: string): Kept {
+    const id = taskIdOf(wish.name, wish.stored.nonce);
+    const kept = this.#answered(wish, { kind: "kept", id, ...(replaced !== undefined && { replaced }) });
+    return { ...kept, entry: againText(wish.name) };
+  }
+
+  #answered({ encoded, name, stored }: Wish, answer: Published): Kept {
+    return { answers: new Map([[encoded.place, answer]]), name, due: stored.due };
+  }
+
+  #refused(wish: Wish, why: string): Kept {
+    const { session, queue } = this.#parts;
+    const at = `memcached at ${session.wire.server}`;
+    if (why === "tooLarge") {
+      const reason = `${at} takes no item that large (its option -I)`;
+      return this.#answered(wish, { kind: "refused", code: "TASK_TOO_LARGE", reason });
+    }
+    const reason = `${at} has no memory for another task of queue "${queue}"`;
+    return this.#answered(wish, { kind: "refused", code: "QUEUE_FULL", reason });
+  }
+}

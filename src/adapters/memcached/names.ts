@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** Every name that the list of one queue uses on its server: docs/memcached-layout.md. `epoch`: of the control block. */
+export interface Keys {
+  readonly control: string;
+  /** The heartbeat of an owner. */
+  owner(name: string): string;
+  /** Memory set aside for items of that size. */
+  reserve(bytes: number, piece: number): string;
+  list(epoch: string, name: string): string;
+  record(epoch: string, name: string): string;
+  /** The delayed tasks of one minute of the server's time. */
+  bucket(epoch: string, minute: number): string;
+  /** Which minutes have a bucket. */
+  minutes(epoch: string): string;
+}
+
+export function keysOf(queue: string): Keys {
+  const prefix = `mq:${queuePart(queue)}:`;
+  return {
+    control: `${prefix}C`,
+    owner: (name) => `${prefix}o${name}`,
+    reserve: (bytes, piece) => `${prefix}x${String(bytes)}.${String(piece)}`,
+    list: (epoch, name) => `${prefix}${epoch}:l${name}`,
+    record: (epoch, name) => `${prefix}${epoch}:b${name}`,
+    bucket: (epoch, minute) => `${prefix}${epoch}:d${String(minute)}`,
+    minutes: (epoch) => `${prefix}${epoch}:m`,
+  };
+}
+
+// A key may have 250 bytes, and the longest of ours adds some 70 to this.
+const MAX_QUEUE_PART = 150;
+
+function queuePart(queue: string): string {
+  const shown = [...Buffer.from(queue)].map(keyByte).join("");
+  return shown.length <= MAX_QUEUE_PART ? shown : `~${createHash("sha256").update(queue).digest("hex")}`;
+}
+
+const PLAIN = /[0-9A-Za-z._-]/;
+function keyByte(byte: number): string {
+  const letter = String.fromCharCode(byte);
+  return byte < 128 && PLAIN.test(letter) ? letter : `%${byte.toString(16).padStart(2, "0")}`;
+}
+
+const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** Where names come from that nobody else will ever use. Tests give names that can be repeated. */
+export type Random = (letters: number) => string;
+
+/** That many letters and digits; 10 of them are 59 bits. */
+export const randomName: Random = (letters) =>
+  Array.from(randomBytes(letters), (byte) => LETTERS[byte % LETTERS.length]).join("");
+
+// 59 bits for each process that publishes, and a counter: an id of 11 to 14 letters.
+const ID_PREFIX_LETTERS = 10;
+
+/** Ids for records, no two alike. Cheap: the random part is made once. */
+export class Ids {
+  readonly #random: Random;
+  #prefix: string | undefined;
+  #count = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(): string {
+    this.#prefix ??= this.#random(ID_PREFIX_LETTERS);
+    return this.#prefix + (this.#count++).toString(36);
+  }
+}
+
+/** The name of the record that stands for a key: the same for everybody who publishes with it. */
+export const keyedName = (key: string): string =>
+  `k${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+
+const KEYED = /^k[0-9a-f]{32}$/;
+
+/** Whether the record of that name stands for a key. */
+export const isKeyed = (name: string): boolean => KEYED.test(name);
+
+/** The id of the task in a record: a keyed record is shared by one task after the other, told apart by `nonce`. */
+export const taskIdOf = (name: string, nonce: string | undefined): string =>
+  nonce !== undefined && isKeyed(name) ? `${name}-${nonce}` : name;
+
+/** The id of a member of a bundle, and the name of the record it gets when it leaves it. */
+export const memberId = (name: string, index: number): string => `${name}.${String(index)}`;
+
+/** What the name of a record looks like, as the source of a regular expression. */
+export const NAME_PATTERN = "[0-9A-Za-z]{1,40}(?:-[0-9A-Za-z]{1,20})?(?:\\.\\d{1,4})?";
+
+const NAME = new RegExp(`^${NAME_PATTERN}$`);
+
+/** Whether an id, whoever typed it, can be one of ours. */
+export const isName = (id: string): boolean => NAME.test(id);
+
+/** The record that a keyed task's id belongs to; undefined for other ids. */
+export function keyedNameOf(id: string): string | undefined {
+  const name = id.split("-", 1)[0] ?? "";
+  return name !== id && isKeyed(name) ? name : undefined;
+}
+
+/** The bundle and the place in it that an id names, if it is a member's. */
+export function memberOf(id: string): { readonly bundle: string; readonly index: number } | undefined {
+  const dot = id.lastIndexOf(".");
+  return dot < 0 ? undefined : { bundle: id.slice(0, dot), index: Number(id.slice(dot + 1)) };
+}

@@ -1,0 +1,46 @@
+// Starts that are on record one by one before anything is concluded.
+const LEAST_STARTS = 16;
+// A mark costs a round trip of some 0.1 ms: nothing beside a task of a millisecond, everything beside a no-op.
+const FAST_MS = 0.5;
+const LONGEST_GAP_MS = 10; // one slow task among fast ones is forgotten soon
+const WEIGHT = 0.2;
+
+/**
+ * How fast tasks are started, and so whether each start is put on record first. Then it is known exactly what a
+ * dead owner had started. For tasks that take next to no time that would be most of the work: for them it is
+ * known only that it was among the first so many.
+ */
+export class Pace {
+  readonly #now: () => number;
+  readonly #leastStarts: number;
+  #starts = 0;
+  #lastAt: number | undefined;
+  #gapMs = LONGEST_GAP_MS;
+  #peak = 0;
+
+  /** @param now ms of a clock that never goes back */
+  constructor(now: () => number, leastStarts = LEAST_STARTS) {
+    this.#now = now;
+    this.#leastStarts = leastStarts;
+  }
+
+  /** A start is asked for. */
+  asked(): void {
+    this.#starts += 1;
+    if (this.#lastAt === undefined) return;
+    const gap = Math.min(this.#now() - this.#lastAt, LONGEST_GAP_MS);
+    this.#gapMs += WEIGHT * (gap - this.#gapMs);
+  }
+
+  /** It was answered: what happens from now on is not this broker's doing. @param started how many are by now */
+  answered(started: number): void {
+    this.#lastAt = this.#now();
+    this.#peak = Math.max(this.#peak, started);
+  }
+
+  /** How many tasks the next stake may start without a mark; 0: none. */
+  loose(atOnce: number): number {
+    const isFast = this.#starts >= this.#leastStarts && this.#gapMs < FAST_MS;
+    return isFast ? Math.max(atOnce, 2 * this.#peak) : 0;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A record: one task, or a bundle of tasks that were published together, with what became of it so far. A line
+ * of words, then the texts: docs/memcached-layout.md. Never edited: every step of its life makes a new one.
+ */
+export interface StoredRecord {
+  readonly state: "ready" | "dead" | "cancelled";
+  /** In ms. */
+  readonly bornAt: number;
+  /** Not before this second of the server's time; 0 = at once. */
+  readonly due: number;
+  /** It must be marked before it is started. */
+  readonly marked: boolean;
+  /** The claim that has marked it last, and has it still. */
+  readonly run?: Run;
+  /** Who wrote this state: tells one's own write from another's. */
+  readonly writer: string;
+  /** Tells the tasks of one key apart. */
+  readonly nonce?: string;
+  /** A keyed record that is known to stand in a list. */
+  readonly listed: boolean;
+  /** In ms. */
+  readonly buriedAt?: number;
+  readonly error?: string;
+  readonly bundled: boolean;
+  readonly members: readonly Member[];
+}
+
+export interface Run {
+  readonly stake: string;
+  readonly generation: number;
+}
+
+export interface Member {
+  /** As the codec sealed it; undefined when it has left the bundle. */
+  readonly text?: string | undefined;
+  /** Attempts charged. */
+  readonly attempts: number;
+}
+
+// Any change: add 1, keep a reader for the old one, add a fixture.
+const RECORD_VERSION = 1;
+
+const STATE_LETTER = { ready: "r", dead: "x", cancelled: "c" } as const;
+const STATES = { r: "ready", x: "dead", c: "cancelled" } as const;
+const GONE = "-";
+
+/** A new record of one task that may be run at once: the shortest there is. */
+export const freshText = (bornAt: number, text: string): string =>
+  `${String(RECORD_VERSION)} r ${bornAt.toString(36)}\n${text}`;
+
+export function encodeRecord(record: StoredRecord): string {
+  const words = [String(RECORD_VERSION), STATE_LETTER[record.state], record.bornAt.toString(36)];
+  const say = (word: string, value: string | number | undefined): void => {
+    if (value !== undefined) words.push(`${word}=${String(value)}`);
+  };
+  say("d", record.due === 0 ? undefined : record.due);
+  say("m", record.marked ? 1 : undefined);
+  say("a", attemptsText(record.members));
+  say("r", record.run && `${record.run.stake}.${String(record.run.generation)}`);
+  say("w", record.writer === "" ? undefined : record.writer);
+  say("k", record.nonce);
+  say("h", record.listed ? 1 : undefined);
+  say("x", record.buriedAt);
+  say("e", record.error?.length);
+  if (record.bundled) say("l", record.members.map(lengthText).join("."));
+  const texts = record.members.map((member) => member.text ?? "").join("");
+  return `${words.join(" ")}\n${record.error ?? ""}${texts}`;
+}
+
+const lengthText = ({ text }: Member): string => (text === undefined ? GONE : String(text.length));
+
+function attemptsText(members: readonly Member[]): string | undefined {
+  if (members.every((member) => member.attempts === 0)) return undefined;
+  return members.map((member) => member.attempts).join(".");
+}
+
+/** What the bytes of a record are. Never throws. */
+export type DecodedRecord =
+  { readonly kind: "record"; readonly record: StoredRecord } | { readonly kind: "newer" | "broken" };
+
+export function decodeRecord(bytes: Buffer): DecodedRecord {
+  const text = bytes.toString("utf8");
+  const line = text.indexOf("\n");
+  const [version, letter, born, ...words] = text.slice(0, Math.max(0, line)).split(" ");
+  if (/^\d+$/.test(version ?? "") && Number(version) > RECORD_VERSION) return { kind: "newer" };
+  const state = STATES[letter as keyof typeof STATES] as StoredRecord["state"] | undefined;
+  const bornAt = parseInt(born ?? "", 36);
+  if (version !== String(RECORD_VERSION) || state === undefined || !Number.isSafeInteger(bornAt)) {
+    return { kind: "broken" };
+  }
+  const body = text.slice(line + 1);
+  if (words.length === 0) return { kind: "record", record: { ...PLAIN, state, bornAt, members: [{ text: body, attempts: 0 }] } };
+  return decodeWords({ state, bornAt }, words, body);
+}
+
+const PLAIN = { due: 0, marked: false, writer: "", listed: false, bundled: false } as const;
+
+function decodeWords(
+  head: Pick<StoredRecord, "state" | "bornAt">,
+  words: readonly string[],
+  body: string,
+): DecodedRecord {
+  const said = new Map(words.map((word) => [word.slice(0, 1), word.slice(2)] as const));
+  const number = (word: string): number => Number(said.get(word) ?? 0);
+  const errorLength = number("e");
+  const lengths = said.get("l")?.split(".");
+  const members = membersOf(body.slice(errorLength), lengths, said.get("a")?.split(".").map(Number) ?? []);
+  const numbers = [number("d"), number("x"), errorLength];
+  if (members === undefined || !numbers.every(isCount)) return { kind: "broken" };
+  const run = runOf(said.get("r"));
+  const nonce = said.get("k");
+  const record: StoredRecord = {
+    ...head,
+    due: number("d"),
+    marked: said.has("m"),
+    ...(run && { run }),
+    writer: said.get("w") ?? "",
+    ...(nonce !== undefined && { nonce }),
+    listed: said.has("h"),
+    ...(said.has("x") && { buriedAt: number("x") }),
+    ...(said.has("e") && { error: body.slice(0, errorLength) }),
+    bundled: lengths !== undefined,
+    members,
+  };
+  return { kind: "record", record };
+}
+
+function runOf(text: string | undefined): Run | undefined {
+  const [stake = "", generation] = text?.split(".") ?? [];
+  return generation === undefined ? undefined : { stake, generation: Number(generation) };
+}
+
+function membersOf(
+  texts: string,
+  lengths: readonly string[] | undefined,
+  attempts: readonly number[],
+): readonly Member[] | undefined {
+  if (!attempts.every(isCount)) return undefined;
+  if (lengths === undefined) return [{ text: texts, attempts: attempts[0] ?? 0 }];
+  let from = 0;
+  const members = lengths.map((length, index): Member => {
+    const charged = attempts[index] ?? 0;
+    if (length === GONE) return { attempts: charged };
+    const text = texts.slice(from, (from += Number(length)));
+    return { text, attempts: charged };
+  });
+  return from === texts.length ? members : undefined;
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;

@@ -1,0 +1,122 @@
+import { becomes } from "./becomes.ts";
+import { currentStake, withStake } from "./control.ts";
+import type { Control, Stake, TaskStake } from "./control.ts";
+import { NAME_LETTERS } from "./control-store.ts";
+import { inTurn } from "./hold.ts";
+import type { HeldRecord, HeldTask, Hold } from "./hold.ts";
+import type { Holdings } from "./holdings.ts";
+import type { Parts } from "./parts.ts";
+import type { RecordWriter } from "./record-writer.ts";
+
+/** Hands held tasks back: uncharged, in their order, to whoever claims next. */
+export class Releaser {
+  readonly #parts: Parts;
+  readonly #holdings: Holdings;
+  readonly #writer: RecordWriter;
+
+  constructor(parts: Parts, tools: { readonly holdings: Holdings; readonly writer: RecordWriter }) {
+    this.#parts = parts;
+    this.#holdings = tools.holdings;
+    this.#writer = tools.writer;
+  }
+
+  /** Tasks that another owner has by now are passed over. */
+  async release(tasks: readonly HeldTask[]): Promise<void> {
+    const held = tasks.filter(({ phase, record }) => phase !== "over" && !record.hold.isLost);
+    const records = new Set(held.map(({ record }) => record));
+    await inTurn([...records], () => this.#uncharge(held));
+    for (const task of held) task.record.pool(task);
+    await this.#giveBack([...new Set([...records].map(({ hold }) => hold))], isIdle);
+  }
+
+  /** Everything; what was started stays charged, and is handed out alone to whoever claims next. */
+  async releaseAll(): Promise<void> {
+    await this.#giveBack([...this.#holdings.holds], () => true);
+  }
+
+  /** Starts that are on record are taken back there. */
+  async #uncharge(tasks: readonly HeldTask[]): Promise<void> {
+    for (const { record, index, phase, isLoose, claim } of tasks) {
+      if (phase !== "started" || isLoose) continue;
+      const next = becomes.uncharged(record.stored, index, claim.alone ? record.stored.run : undefined);
+      await this.#writer.write([{ record, next }]); // refused: it is cancelled, or another's by now
+    }
+  }
+
+  async #giveBack(holds: readonly Hold[], mayLeave: (record: HeldRecord) => boolean): Promise<void> {
+    const backs = holds.flatMap((hold) => this.#back(hold, mayLeave));
+    if (backs.length === 0) return;
+    await this.#parts.control.change((control) => {
+      const next = backs.reduce((block, back) => givenBack(block, back), control);
+      return next === control ? undefined : next;
+    });
+    for (const { hold, records, isWhole } of backs) {
+      for (const record of records) for (const task of [...record.tasks.values()]) record.letGo(task);
+      hold.records = hold.records.filter((record) => !records.includes(record));
+      if (isWhole) this.#holdings.remove(hold);
+    }
+  }
+
+  #back(hold: Hold, mayLeave: (record: HeldRecord) => boolean): readonly Back[] {
+    if (hold.isLost) return [];
+    const live = hold.records.filter((record) => record.tasks.size > 0);
+    const records = live.filter(mayLeave);
+    const isWhole = records.length === live.length;
+    // A stake that was taken over stays as it is, and can only be given back as one: it says who is suspect.
+    if (hold.stake.generation > 0 && !isWhole) return [];
+    if (records.length === 0 && !isWhole) return [];
+    return [{ hold, records, isWhole, id: this.#parts.random(NAME_LETTERS) }];
+  }
+}
+
+/** Records that leave a hold; `isWhole`: and nothing stays. `id`: of the stake that takes them. */
+interface Back {
+  readonly hold: Hold;
+  readonly records: readonly HeldRecord[];
+  readonly isWhole: boolean;
+  readonly id: string;
+}
+
+const isStarted = (record: HeldRecord): boolean => !isIdle(record);
+const isIdle = (record: HeldRecord): boolean =>
+  [...record.tasks.values()].every(({ phase }) => phase === "pooled");
+
+function givenBack(control: Control, back: Back): Control {
+  const { hold, records, isWhole, id } = back;
+  const stake = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
+  if (stake === undefined) return control;
+  const nobodys = { ...stake, owner: "" };
+  if (stake.generation > 0) return withStake(control, stake, records.length > 0 || hold.mustStand ? [nobodys] : []);
+  const fresh = textsOf(hold, records.filter(isIdle));
+  const entries = left(stake, fresh, isWhole && !hold.mustStand ? textsOf(hold, records.filter(isStarted)) : undefined);
+  const next: Stake[] = [];
+  // What was started is suspect for whoever takes it: the stake counts as taken over once.
+  if (entries.some((text) => text !== "")) {
+    next.push(isWhole ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose } : { ...stake, entries });
+  }
+  if (fresh.length > 0) next.push(freshStake(id, fresh));
+  return withStake(control, stake, next);
+}
+
+/** The entries that stay in a stake; each keeps its place. `only`: none but these stay. */
+function left(
+  stake: TaskStake,
+  gone: readonly string[],
+  only: readonly string[] | undefined,
+): readonly string[] {
+  const stays = (text: string): boolean => !gone.includes(text) && (only?.includes(text) ?? true);
+  return stake.entries.map((text) => (stays(text) ? text : ""));
+}
+
+/** A stake that nobody has, and of which nothing was started. */
+const freshStake = (id: string, entries: readonly string[]): TaskStake => ({
+  kind: "tasks",
+  id,
+  owner: "",
+  generation: 0,
+  entries,
+  loose: 0,
+});
+
+const textsOf = ({ stake }: Hold, records: readonly HeldRecord[]): readonly string[] =>
+  [...records].sort((a, b) => a.place - b.place).flatMap(({ place }) => stake.entries[place] ?? []);

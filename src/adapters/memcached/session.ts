@@ -1,0 +1,136 @@
+import { MemqError } from "../../errors.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Answer, Operation, Wire } from "./wire.ts";
+
+/** An answer that says what happened. */
+export type Known = Exclude<Answer, { readonly kind: "unknown" }>;
+
+/** A known answer, and whether the operation may have been done twice. */
+export interface Sure {
+  readonly answer: Known;
+  readonly repeated: boolean;
+}
+
+// A server that restarts, or a host that swaps, is back within this; a caller must not hang for longer.
+const PATIENCE_MS = 10_000;
+const MOST_TRIES = 40; // for a clock that stands still
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 500;
+
+/** How long one piece of work goes on trying. Ask it before each further try. */
+export class Patience {
+  readonly #clock: Clock;
+  readonly #giveUp: () => MemqError;
+  readonly #beganAt: number;
+  #tries = 0;
+
+  constructor(clock: Clock, giveUp: () => MemqError) {
+    this.#clock = clock;
+    this.#giveUp = giveUp;
+    this.#beganAt = clock.now();
+  }
+
+  /** Waits a little longer each time; the first time not at all. @throws what `giveUp` makes when it is used up. */
+  async again(): Promise<void> {
+    const tries = this.#tries++;
+    if (tries >= MOST_TRIES || this.#clock.now() - this.#beganAt >= PATIENCE_MS) throw this.#giveUp();
+    if (tries === 0) return;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
+    await this.#clock.until(this.#clock.now() + pauseMs);
+  }
+}
+
+/** The wire, with patience: a server that is away for a moment is tried again. */
+export class Session {
+  readonly wire: Wire;
+  readonly #clock: Clock;
+
+  constructor(wire: Wire, clock: Clock) {
+    this.wire = wire;
+    this.#clock = clock;
+  }
+
+  /** Patience for a piece of work that ends with BROKER_UNREACHABLE. */
+  patience(): Patience {
+    return new Patience(this.#clock, () => this.#unanswered());
+  }
+
+  /** One round trip, repeated only while nothing at all could be sent. Answers may be unknown. */
+  async ask(operations: readonly Operation[]): Promise<readonly Answer[]> {
+    if (operations.length === 0) return [];
+    const patience = this.patience();
+    for (;;) {
+      try {
+        return await this.wire.batch(operations);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        await patience.again().catch(() => {
+          throw error; // it says what happened better than "no answer" does
+        });
+      }
+    }
+  }
+
+  /** Repeats what was not answered until it is: only for operations that are harmless twice. */
+  async surely(operations: readonly Operation[]): Promise<readonly Sure[]> {
+    const patience = this.patience();
+    const sure: (Sure | undefined)[] = operations.map(() => undefined);
+    for (let open = operations.map((_, index) => index), repeated = false; open.length > 0; repeated = true) {
+      if (repeated) await patience.again();
+      const answers = await this.ask(open.flatMap((index) => operations[index] ?? []));
+      open = open.filter((index, at) => {
+        const answer = answers[at] ?? { kind: "unknown" };
+        if (answer.kind !== "unknown") sure[index] = { answer, repeated };
+        return answer.kind === "unknown";
+      });
+    }
+    return sure.flatMap((one) => one ?? []);
+  }
+
+  /** `surely` for one operation. */
+  async sure(operation: Operation): Promise<Sure> {
+    const [sure] = await this.surely([operation]);
+    if (sure === undefined) throw this.#unanswered();
+    return sure;
+  }
+
+  /** The value and version of an item; undefined when there is none. */
+  async get(key: string): Promise<Item | undefined> {
+    return itemOf((await this.sure({ kind: "get", key })).answer);
+  }
+
+  /** The items of several keys, in their order. */
+  async getAll(keys: readonly string[]): Promise<readonly (Item | undefined)[]> {
+    const sure = await this.surely(keys.map((key) => ({ kind: "get", key })));
+    return sure.map(({ answer }) => itemOf(answer));
+  }
+
+  /** The server's general statistics. */
+  async stats(): Promise<ReadonlyMap<string, string>> {
+    const patience = this.patience();
+    for (;;) {
+      try {
+        return await this.wire.stats("");
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        await patience.again();
+      }
+    }
+  }
+
+  #unanswered(): MemqError {
+    return new MemqError("BROKER_UNREACHABLE", `memcached at ${this.wire.server} did not answer`);
+  }
+}
+
+export interface Item {
+  readonly value: Buffer;
+  readonly cas: bigint;
+}
+
+/** What a get brought; undefined when it is missing. */
+export const itemOf = (answer: Answer | undefined): Item | undefined =>
+  answer?.kind === "ok" ? { value: answer.value ?? Buffer.alloc(0), cas: answer.cas } : undefined;
+
+const isAway = (error: unknown): boolean =>
+  error instanceof MemqError && error.code === "BROKER_UNREACHABLE";

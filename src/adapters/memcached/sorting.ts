@@ -1,0 +1,113 @@
+import type { Codec, Decoded } from "../../task/codec.ts";
+import type { Place, TaskStake } from "./control.ts";
+import type { ListEntry } from "./entries.ts";
+import { isKeyed, memberId, taskIdOf } from "./names.ts";
+import { decodeRecord } from "./record.ts";
+import type { StoredRecord } from "./record.ts";
+import type { Item } from "./session.ts";
+
+/** What a record in a stake is to the owner of the stake. */
+export type Sorted =
+  /** Not there. `counts`: nothing but a loss explains it. */
+  | { readonly kind: "missing"; readonly counts: boolean }
+  /** Another stake has it, or had it last. */
+  | { readonly kind: "elsewhere" }
+  | { readonly kind: "newer" }
+  | { readonly kind: "broken" }
+  | { readonly kind: "cancelled"; readonly stored: StoredRecord }
+  | { readonly kind: "dead"; readonly stored: StoredRecord }
+  | { readonly kind: "delayed"; readonly due: number }
+  | { readonly kind: "tasks"; readonly stored: StoredRecord };
+
+/** Where a record stands: in which stake, and up to when delayed tasks were released. */
+export interface Standing {
+  readonly stake: TaskStake;
+  readonly entry: ListEntry;
+  readonly sweptTo: number;
+}
+
+export function sortRecord(item: Item | undefined, { stake, entry, sweptTo }: Standing): Sorted {
+  if (item === undefined) return { kind: "missing", counts: isLoss(stake, entry) };
+  const decoded = decodeRecord(item.value);
+  if (decoded.kind !== "record") return decoded;
+  const stored = decoded.record;
+  if (stored.state === "cancelled") return isOthers(stored, stake) ? { kind: "elsewhere" } : { kind: "cancelled", stored };
+  if (stored.state === "dead") return { kind: "dead", stored };
+  if (stored.due > sweptTo) return { kind: "delayed", due: stored.due };
+  if (isOthers(stored, stake)) return { kind: "elsewhere" };
+  return { kind: "tasks", stored };
+}
+
+// What was taken over may have been settled before; what is keyed may be listed twice.
+const isLoss = (stake: TaskStake, entry: ListEntry): boolean =>
+  stake.generation === 0 && !entry.again && !isKeyed(entry.name);
+
+const isOthers = ({ run }: StoredRecord, stake: TaskStake): boolean =>
+  run !== undefined && (run.stake !== stake.id || run.generation > stake.generation);
+
+/** A task of a record, as the codec reads it, and what is known of its starts. */
+export interface OpenedMember {
+  readonly index: number;
+  readonly id: string;
+  readonly opened: Decoded;
+  /** Which attempt starting it will be. */
+  readonly attempt: number;
+  /** It may have ended an earlier owner. */
+  readonly isSuspect: boolean;
+}
+
+/** The unsettled tasks of a record; `place`: which entry of the stake. */
+export function openMembers(
+  name: string,
+  stored: StoredRecord,
+  { stake, place, codec }: { readonly stake: TaskStake; readonly place: number; readonly codec: Codec },
+): readonly OpenedMember[] {
+  return stored.members.flatMap(({ text, attempts }, index) => {
+    if (text === undefined) return [];
+    const id = stored.bundled ? memberId(name, index) : taskIdOf(name, stored.nonce);
+    const opened = codec.open(id, stored.bornAt, text);
+    const mark = stake.marks?.find((one) => one.entry === place && one.member === index);
+    const charged = Math.max(attempts, mark?.attempts ?? 0);
+    const isOnRecord = mark !== undefined || (stored.run?.stake === stake.id && attempts > 0);
+    const mayHave = !isOnRecord && mayHaveStarted(stored, stake, { entry: place, member: index }) && !isAlwaysMarked(opened);
+    return [{ index, id, opened, attempt: charged + (mayHave ? 2 : 1), isSuspect: isOnRecord || mayHave }];
+  });
+}
+
+/** Whether the first owner of a stake may have started it without a mark. */
+export function mayHaveStarted(stored: StoredRecord, stake: TaskStake, place: Place): boolean {
+  const to = stake.suspectsTo;
+  if (to === undefined || !isUnmarked(stored, stake)) return false;
+  return place.entry < to.entry || (place.entry === to.entry && place.member <= to.member);
+}
+
+/** No mark of a later owner stands on it: its tasks may be, or may have been, started without one. */
+export const isUnmarked = (stored: StoredRecord, stake: TaskStake): boolean =>
+  stored.run === undefined ? !stored.marked : stored.run.stake === stake.id && stored.run.generation === 0;
+
+// A task without retries is marked at its only start: without a mark it was never started.
+const isAlwaysMarked = (opened: Decoded): boolean => opened.kind === "task" && opened.task.retries === 0;
+
+/**
+ * Up to where a dead owner may have started tasks without a mark, when it could start `loose` at a time:
+ * that many of the first ones that are still there.
+ */
+export function suspectsTo(
+  loose: number,
+  records: readonly (StoredRecord | undefined)[],
+  stake: TaskStake,
+): Place | undefined {
+  let left = loose;
+  let last: Place | undefined;
+  for (const [entry, stored] of records.entries()) {
+    if (stored?.state !== "ready" || !isUnmarked(stored, stake)) continue;
+    for (const [member, { text, attempts }] of stored.members.entries()) {
+      if (left === 0) return last;
+      if (text === undefined || attempts > 0) continue;
+      left -= 1;
+      last = { entry, member };
+    }
+  }
+  return last;
+}
+

@@ -1,0 +1,227 @@
+import type { StartOptions, Started } from "../../ports/broker.ts";
+import { becomes } from "./becomes.ts";
+import { currentStake, withStake } from "./control.ts";
+import type { TaskStake } from "./control.ts";
+import type { Fetcher } from "./fetch.ts";
+import { holdTask } from "./fetch.ts";
+import { inTurn } from "./hold.ts";
+import type { HeldRecord, HeldTask } from "./hold.ts";
+import { memberId } from "./names.ts";
+import type { Owner } from "./owner.ts";
+import type { Pace } from "./pace.ts";
+import type { Parts } from "./parts.ts";
+import type { RecordWriter } from "./record-writer.ts";
+import { isUnmarked, openMembers, sortRecord } from "./sorting.ts";
+
+const MOST_ROUNDS = 20; // each is a change by somebody else between reading and writing
+
+/** What starting needs to know of all that this owner holds. */
+interface Surroundings {
+  /** How many tasks are started and not settled. */
+  readonly started: () => number;
+  /** A heartbeat; afterwards holds whose lease had ended say so. */
+  readonly renew: () => Promise<void>;
+  /** A task that is to be handed out anew. */
+  readonly pool: (task: HeldTask) => void;
+}
+
+/** Starts held tasks: with a mark on the record, or without where that is not needed. */
+export class Starter {
+  readonly #parts: Parts;
+  readonly #owner: Owner;
+  readonly #writer: RecordWriter;
+  readonly #fetcher: Fetcher;
+  readonly #pace: Pace;
+  readonly #around: Surroundings;
+
+  constructor(
+    parts: Parts,
+    tools: {
+      readonly owner: Owner;
+      readonly writer: RecordWriter;
+      readonly fetcher: Fetcher;
+      readonly pace: Pace;
+      readonly around: Surroundings;
+    },
+  ) {
+    this.#parts = parts;
+    this.#owner = tools.owner;
+    this.#writer = tools.writer;
+    this.#fetcher = tools.fetcher;
+    this.#pace = tools.pace;
+    this.#around = tools.around;
+  }
+
+  start(task: HeldTask, options: StartOptions): Started | Promise<Started> {
+    this.#pace.asked();
+    if (task.phase === "started") return "started";
+    if (isOver(task)) return "lost";
+    if (this.#owner.isFresh && canStartLoose(task, options)) return this.#startLoose(task);
+    return this.#startMarked(task, options);
+  }
+
+  #startLoose(task: HeldTask): Started {
+    task.record.start(task, true);
+    this.#pace.answered(this.#around.started());
+    return "started";
+  }
+
+  async #startMarked(task: HeldTask, options: StartOptions): Promise<Started> {
+    if (!this.#owner.isFresh) await this.#around.renew();
+    const started = await inTurn([task.record], async () => {
+      if (isOver(task)) return "lost";
+      if (await this.#loosen(task, options)) return this.#startLoose(task);
+      return this.#mark(task);
+    });
+    if (started !== "started") task.record.letGo(task);
+    this.#pace.answered(this.#around.started());
+    return started;
+  }
+
+  /** Has the stake say that tasks of it are started without a mark from now on, where they are that fast. */
+  async #loosen(task: HeldTask, { last }: StartOptions): Promise<boolean> {
+    const { hold, stored } = task.record;
+    const loose = this.#pace.loose(hold.startedLoose + 1);
+    if (last || loose <= hold.loose || !isUnmarked(stored, hold.stake) || !hold.isNext(task)) return false;
+    const loosened = await this.#changeStake(task.record, (stake) =>
+      stake.loose >= loose ? undefined : { ...stake, loose },
+    );
+    if (!loosened) return false;
+    hold.loose = loose;
+    return true;
+  }
+
+  /** Changes the stake of a record in the block; false when it is not ours any more. */
+  async #changeStake(
+    { hold }: HeldRecord,
+    next: (stake: TaskStake) => TaskStake | undefined,
+  ): Promise<boolean> {
+    const seen = await this.#parts.control.change((control) => {
+      const mine = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
+      const changed = mine && next(mine);
+      return changed && withStake(control, hold.stake, [changed]);
+    });
+    if (seen !== undefined && hold.stands(seen.control)) return true;
+    hold.isLost = true;
+    return false;
+  }
+
+  async #mark(task: HeldTask): Promise<Started> {
+    const { record } = task;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      // The block is read after the record was: an owner that took the stake over since then sees the record
+      // as it is now, or the mark.
+      const seen = await this.#parts.control.read();
+      if (seen === undefined || !record.hold.stands(seen.control)) {
+        record.hold.isLost = true;
+        return "lost";
+      }
+      if (record.stored.state === "cancelled") return this.#drop(record);
+      if (record.stored.members[task.index]?.text === undefined) return "cancelled";
+      const marked = await this.#writeMark(task);
+      if (marked !== "again") return marked;
+    }
+    return "lost";
+  }
+
+  async #writeMark(task: HeldTask): Promise<Started | "again"> {
+    const { record } = task;
+    const { id: stake, generation } = record.hold.stake;
+    const next = becomes.marked(record.stored, { run: { stake, generation }, attempts: record.charges(task) });
+    const [wrote] = await this.#writer.write([{ record, next }]);
+    switch (wrote) {
+      case "written":
+        record.tighten();
+        if (await this.#hasLeft(task)) return "lost";
+        record.start(task, false);
+        return "started";
+      case "changed":
+        return "again";
+      case "full":
+        return this.#markInBlock(task);
+      default:
+        return this.#lookAgain(task);
+    }
+  }
+
+  /** Whether a member of a bundle that was taken over has got a record of its own from its owner before. */
+  async #hasLeft({ record, index }: HeldTask): Promise<boolean> {
+    if (!record.stored.bundled || record.hold.stake.generation === 0) return false;
+    const name = memberId(record.name, index);
+    const item = await this.#parts.session.get(this.#parts.keys.record(record.hold.epoch, name));
+    if (item === undefined) return false;
+    await this.#fetcher.dropChild(record, index, { name, item });
+    return true;
+  }
+
+  /** The record is another than it was, but the stake may still be ours: then what it is now is up to us. */
+  async #lookAgain(task: HeldTask): Promise<Started | "again"> {
+    const { record } = task;
+    const { hold, name, place } = record;
+    const item = await this.#parts.session.get(this.#parts.keys.record(hold.epoch, name));
+    const seen = await this.#parts.control.read();
+    if (seen === undefined || !hold.stands(seen.control)) {
+      hold.isLost = true;
+      return "lost";
+    }
+    const entry = { name, members: 1, again: true };
+    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: seen.control.sweptTo });
+    if (sorted.kind === "cancelled" && item !== undefined) {
+      record.stored = sorted.stored;
+      record.cas = item.cas;
+      return this.#drop(record);
+    }
+    if (sorted.kind === "newer" || sorted.kind === "broken") hold.mustStand = true;
+    // It was listed twice, and is run, or was, by another name of the same.
+    if (sorted.kind !== "tasks" || item === undefined) return "cancelled";
+    const isReplaced = sorted.stored.nonce !== record.stored.nonce;
+    record.stored = sorted.stored;
+    record.cas = item.cas;
+    const members = openMembers(name, sorted.stored, { stake: hold.stake, place, codec: this.#parts.codec });
+    const now = members.find((member) => member.index === task.index);
+    if (now === undefined) return "cancelled";
+    if (!isReplaced && now.attempt === task.claim.attempt) return "again";
+    // It was started once more than its claim says, or it is another task by now: it is handed out anew.
+    this.#around.pool(holdTask(record, now));
+    return isReplaced ? "cancelled" : "lost";
+  }
+
+  /** What was cancelled while it was claimed goes for good. */
+  async #drop(record: HeldRecord): Promise<Started> {
+    await this.#writer.write([{ record, next: undefined }]);
+    return "cancelled";
+  }
+
+  // A full server can still write the block, for which memory is set aside.
+  async #markInBlock(task: HeldTask): Promise<Started> {
+    const { index, claim, record } = task;
+    const mark = { entry: record.place, member: index, attempts: claim.attempt };
+    const isSame = (one: typeof mark): boolean => one.entry === mark.entry && one.member === mark.member;
+    const isMine = await this.#changeStake(record, (stake) => {
+      const marks = stake.marks ?? [];
+      if (marks.some((one) => isSame(one) && one.attempts >= mark.attempts)) return undefined;
+      return { ...stake, marks: [...marks.filter((one) => !isSame(one)), mark] };
+    });
+    if (isMine) record.start(task, false);
+    return isMine ? "started" : "lost";
+  }
+}
+
+const isOver = ({ phase, record: { hold } }: HeldTask): boolean =>
+  phase === "over" || hold.isLost || hold.hasLapsed;
+
+/**
+ * Without a mark: not the last attempt, of an untouched record in a stake that nobody had before, in order, and
+ * no more at a time than the stake says.
+ */
+function canStartLoose(task: HeldTask, { last }: StartOptions): boolean {
+  const { hold, stored, turn } = task.record;
+  return (
+    !last &&
+    turn === undefined &&
+    hold.stake.generation === 0 &&
+    hold.startedLoose < hold.loose &&
+    isUnmarked(stored, hold.stake) &&
+    hold.isNext(task)
+  );
+}

@@ -1,0 +1,81 @@
+import type { Control, SweepStake } from "./control.ts";
+import { isSameStake } from "./control.ts";
+import type { Delayed } from "./delayed.ts";
+import { againText, bucketEnd, bucketOf } from "./entries.ts";
+import type { Parts } from "./parts.ts";
+import type { WaitingList } from "./waiting-list.ts";
+
+// Every bucket since the last sweep is read by a new owner: the queue's clock must not fall far behind.
+const MOST_BEHIND_SECONDS = 3_600;
+// Buckets that were looked at and had nothing due are looked at again this often, for publishers that stalled.
+const LOOK_AGAIN_SECONDS = 60;
+// In one stake: seventy days of buckets, some seconds of reading.
+const MOST_SWEEP_SECONDS = 70 * 86_400;
+// Names in one append.
+const NAMES_AT_ONCE = 1_000;
+
+/** Releases delayed tasks that have fallen due. */
+export class Sweeper {
+  readonly #parts: Parts;
+  readonly #delayed: Delayed;
+  readonly #waiting: WaitingList;
+  /** What was found when it was looked last. */
+  #looked = { epoch: "", all: 0, recent: 0 };
+
+  constructor(parts: Parts, tools: { readonly delayed: Delayed; readonly waiting: WaitingList }) {
+    this.#parts = parts;
+    this.#delayed = tools.delayed;
+    this.#waiting = tools.waiting;
+  }
+
+  /** Whether a sweep is to be made. At most one look a second, unless it `mustLook`. */
+  async isDue(control: Control, now: number, mustLook: boolean): Promise<boolean> {
+    if (now <= control.sweptTo) return false;
+    if (now - control.sweptTo > MOST_BEHIND_SECONDS) return true;
+    const isKnown = this.#looked.epoch === control.epoch;
+    if (isKnown && this.#looked.recent === now && !mustLook) return false;
+    const looksAtAll = !isKnown || now - this.#looked.all >= LOOK_AGAIN_SECONDS;
+    const first = looksAtAll ? control.sweptTo + 1 : Math.max(control.sweptTo + 1, now - LOOK_AGAIN_SECONDS);
+    const buckets = await this.#delayed.read(control.epoch, minutesBetween(first, now));
+    this.#looked = { epoch: control.epoch, all: looksAtAll ? now : this.#looked.all, recent: now };
+    return buckets.flat().some(({ due }) => due > control.sweptTo && due <= now);
+  }
+
+  /** How far one sweep goes. */
+  end(from: number, now: number): number {
+    return Math.min(now, from + MOST_SWEEP_SECONDS);
+  }
+
+  /** Moves what a stake covers into the waiting list; false: there was no memory, try again. */
+  async sweep(stake: SweepStake, epoch: string): Promise<boolean> {
+    const minutes = minutesBetween(stake.from + 1, stake.to);
+    const buckets = await this.#delayed.read(epoch, minutes);
+    const due = buckets.flat().filter((entry) => entry.due > stake.from && entry.due <= stake.to);
+    const names = due.sort((a, b) => a.due - b.due).map(({ name }) => againText(name));
+    for (let from = 0; from < names.length; from += NAMES_AT_ONCE) {
+      const appended = await this.#waiting.append(epoch, names.slice(from, from + NAMES_AT_ONCE));
+      if (appended === "full") return false;
+      if (appended === "gone") return true;
+    }
+    await this.#drop(stake, epoch, minutes.filter((_, index) => (buckets[index]?.length ?? 0) > 0));
+    return true;
+  }
+
+  /** Deletes the buckets that are released to their end, and that no other sweep still reads. */
+  async #drop(stake: SweepStake, epoch: string, minutes: readonly number[]): Promise<void> {
+    const control = (await this.#parts.control.read())?.control;
+    if (control?.epoch !== epoch || !control.stakes.some((one) => isSameStake(one, stake))) return;
+    const others = control.stakes.filter((one) => one.kind === "sweep" && one.id !== stake.id);
+    const isFree = (minute: number): boolean =>
+      bucketEnd(minute) <= control.sweptTo && !others.some((other) => other.kind === "sweep" && covers(other, minute));
+    await this.#delayed.drop(epoch, minutes.filter(isFree));
+  }
+}
+
+const covers = ({ from, to }: SweepStake, minute: number): boolean =>
+  bucketOf(from + 1) <= minute && minute <= bucketOf(to);
+
+function minutesBetween(first: number, last: number): readonly number[] {
+  const from = bucketOf(first);
+  return Array.from({ length: Math.max(0, bucketOf(last) - from + 1) }, (_, index) => from + index);
+}

@@ -1,0 +1,62 @@
+import type { Control, Stake } from "./control.ts";
+import type { Delayed } from "./delayed.ts";
+import { bucketOf } from "./entries.ts";
+import { heartbeatsOf } from "./owner.ts";
+import type { Parts } from "./parts.ts";
+import { itemOf } from "./session.ts";
+
+// A task that comes while the queue is idle waits half of this on average; a poll is one round trip.
+const FIRST_POLL_MS = 50;
+const SLOWEST_POLL_MS = 1_000;
+
+/** Waits until there may be something to claim, by looking. */
+export class Waiter {
+  readonly #parts: Parts;
+  readonly #delayed: Delayed;
+  readonly #isMine: (stake: Stake) => boolean;
+
+  constructor(parts: Parts, tools: { readonly delayed: Delayed; readonly isMine: (stake: Stake) => boolean }) {
+    this.#parts = parts;
+    this.#delayed = tools.delayed;
+    this.#isMine = tools.isMine;
+  }
+
+  async wait(untilMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, time } = this.#parts;
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, SLOWEST_POLL_MS)) {
+      if (signal.aborted || clock.now() >= untilMs) return;
+      await time.known();
+      if (await this.#mayClaim()) return;
+      await clock.until(Math.min(untilMs, clock.now() + pollMs), signal);
+    }
+  }
+
+  async #mayClaim(): Promise<boolean> {
+    const { control, session, keys, time, clock } = this.#parts;
+    const latest = control.latest?.control;
+    const head = latest?.lists[0]?.name;
+    const list = { kind: "get", key: keys.list(latest?.epoch ?? "", head ?? "") } as const;
+    const [block, read] = await session.surely(head === undefined ? [control.look] : [control.look, list]);
+    const now = (await control.take(block?.answer))?.control;
+    if (now === undefined) return false;
+    if (now.pausedUntilMs !== undefined && now.pausedUntilMs > time.serverMs(clock.now())) return false;
+    if (now.lists[0]?.name !== head) return true;
+    if ((itemOf(read?.answer)?.value.length ?? 0) > now.offset || now.lists.length > 1) return true;
+    return (await this.#isOrphaned(now)) || (await this.#isDue(now));
+  }
+
+  async #isOrphaned(control: Control): Promise<boolean> {
+    const others = control.stakes.filter((stake) => !this.#isMine(stake));
+    if (others.some(({ owner }) => owner === "")) return true;
+    const beats = await heartbeatsOf(this.#parts, [...new Set(others.map(({ owner }) => owner))]);
+    return [...beats.values()].some(({ alive }) => !alive);
+  }
+
+  async #isDue(control: Control): Promise<boolean> {
+    const now = this.#parts.time.now();
+    // What fell due before the last minute was seen by the claim before this wait.
+    const minutes = [bucketOf(now) - 1, bucketOf(now)];
+    const entries = (await this.#delayed.read(control.epoch, minutes)).flat();
+    return entries.some(({ due }) => due > control.sweptTo && due <= now);
+  }
+}

@@ -1,0 +1,159 @@
+import type { ProcessIdentity } from "../../host/process-identity.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Codec } from "../../task/codec.ts";
+import { Canceller } from "./canceller.ts";
+import { Claimer } from "./claimer.ts";
+import type { ClaimerTools } from "./claimer.ts";
+import { ControlStore } from "./control-store.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { Delayed } from "./delayed.ts";
+import { Ender } from "./ender.ts";
+import { Fetcher } from "./fetch.ts";
+import { Holdings } from "./holdings.ts";
+import { Inspector } from "./inspector.ts";
+import { KeyedPublisher } from "./keyed-publisher.ts";
+import { Listing } from "./listing.ts";
+import { Losses } from "./losses.ts";
+import { NamePages } from "./name-pages.ts";
+import { keysOf } from "./names.ts";
+import type { Random } from "./names.ts";
+import { Owner } from "./owner.ts";
+import { Pace } from "./pace.ts";
+import type { Parts } from "./parts.ts";
+import { Publisher } from "./publisher.ts";
+import { Purger } from "./purger.ts";
+import { PutBack } from "./put-back.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { Releaser } from "./releaser.ts";
+import { Reserve } from "./reserve.ts";
+import { Scout } from "./scout.ts";
+import { ServerTime } from "./server-time.ts";
+import { Session } from "./session.ts";
+import { Starter } from "./starter.ts";
+import { Sweeper } from "./sweeper.ts";
+import { Waiter } from "./waiter.ts";
+import { WaitingList } from "./waiting-list.ts";
+import type { Wire } from "./wire.ts";
+
+/** What the works of a queue are made from; everything decided. */
+export interface Plan {
+  readonly wire: Wire;
+  readonly queue: string;
+  readonly codec: Codec;
+  readonly memory: string;
+  readonly clock: Clock;
+  readonly holder: ProcessIdentity;
+  readonly leaseMs: number;
+  readonly bundle: number;
+  readonly random: Random;
+  readonly elapsedMs: () => number;
+}
+
+/** Everything that works on one queue for one owner, put together. */
+export interface Workshop extends Looking {
+  readonly parts: Parts;
+  readonly owner: Owner;
+  readonly holdings: Holdings;
+  readonly scout: Scout;
+  readonly publisher: Publisher;
+  readonly claimer: Claimer;
+  readonly starter: Starter;
+  readonly ender: Ender;
+  readonly releaser: Releaser;
+  /** A heartbeat; when the lease had ended, what is held is known to be others'. */
+  readonly renew: () => Promise<void>;
+}
+
+export function assemble(plan: Plan): Workshop {
+  const parts = partsOf(plan);
+  const stock = stockOf(parts);
+  const owner = new Owner(parts, plan);
+  const holdings = new Holdings();
+  const pace = new Pace(plan.elapsedMs);
+  const writer = new RecordWriter(parts);
+  const ender = new Ender(parts, { writer, ...stock });
+  const fetcher = new Fetcher(parts, { ...stock, ender });
+  const sweeper = new Sweeper(parts, stock);
+  const scout = new Scout(parts, { owner, holdings, sweeper });
+  const putBack = new PutBack(parts, { owner, ...stock });
+  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack });
+  const idle: ClaimerTools["idle"] = (control) => looking.inspector.idle(control, looking.isMine);
+  const renew = async (): Promise<void> => {
+    const before = owner.name;
+    if (before !== undefined && (await owner.beat()) !== before) holdings.lapse();
+  };
+  const around = { started: () => holdings.started, pool: holdings.addTask.bind(holdings), renew };
+  return {
+    ...looking,
+    parts,
+    owner,
+    holdings,
+    scout,
+    ender,
+    renew,
+    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle: plan.bundle }),
+    claimer: new Claimer(parts, { holdings, scout, fetcher, sweeper, putBack, pace, idle, ...stock }),
+    starter: new Starter(parts, { owner, writer, fetcher, pace, around }),
+    releaser: new Releaser(parts, { holdings, writer }),
+  };
+}
+
+function partsOf({ wire, queue, codec, clock, random }: Plan): Parts {
+  const keys = keysOf(queue);
+  const session = new Session(wire, clock);
+  const time = new ServerTime(session, clock);
+  const reserve = new Reserve(session, keys);
+  const control = new ControlStore({ queue, keys, session, reserve, time, clock, random });
+  return { queue, keys, codec, clock, random, session, reserve, time, control };
+}
+
+/** Where tasks are kept. */
+interface Stock {
+  readonly waiting: WaitingList;
+  readonly delayed: Delayed;
+  readonly dead: DeadLetters;
+}
+
+function stockOf(parts: Parts): Stock {
+  const waiting = new WaitingList(parts, "lists");
+  const dead = new DeadLetters(parts, new WaitingList(parts, "deadLists"));
+  return { waiting, delayed: new Delayed(parts, waiting), dead };
+}
+
+/** What looks at the queue and keeps it in order, without running anything. */
+interface Looking {
+  readonly inspector: Inspector;
+  readonly listing: Listing;
+  readonly waiter: Waiter;
+  readonly canceller: Canceller;
+  readonly purger: Purger;
+  readonly putBack: PutBack;
+  readonly deadLetters: DeadLetters;
+  readonly losses: Losses;
+  readonly isMine: (stakeId: string) => boolean;
+}
+
+interface Looker {
+  readonly plan: Plan;
+  readonly owner: Owner;
+  readonly holdings: Holdings;
+  readonly putBack: PutBack;
+}
+
+function lookingAt(parts: Parts, { delayed, dead }: Stock, looker: Looker): Looking {
+  const { plan, owner, holdings, putBack } = looker;
+  const inspector = new Inspector(parts, delayed, plan.leaseMs);
+  const pages = new NamePages(parts, delayed);
+  const isMine = (id: string): boolean => holdings.holds.some(({ stake }) => stake.id === id);
+  return {
+    inspector,
+    isMine,
+    putBack,
+    deadLetters: dead,
+    listing: new Listing(parts, { pages, inspector }),
+    waiter: new Waiter(parts, { delayed, isMine: (stake) => stake.owner === owner.name }),
+    canceller: new Canceller(parts),
+    purger: new Purger(parts, { pages, dead }),
+    losses: new Losses(parts, plan.memory),
+  };
+}

@@ -7,27 +7,50 @@ export type LineFormat = "lines" | "ndjson";
 
 /** A line of a bulk: an item, or why it is none. Lines count from 1. */
 export type BulkLine =
-  | { readonly line: number; readonly text: string; readonly item: BulkItem }
-  | { readonly line: number; readonly text: string; readonly fault: MemqError };
+  { readonly line: number; readonly item: BulkItem } | { readonly line: number; readonly fault: MemqError };
+
+/** The lines of a byte stream, without their ends; undefined in place of one that is too long. */
+type RawLine = Buffer | undefined;
 
 // A line is held whole; what is longer than any task is no line.
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** The lines of a byte stream, without their ends; a last one without a newline counts too. */
-export async function* splitLines(bytes: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
+export async function* splitLines(bytes: AsyncIterable<Buffer | string>): AsyncGenerator<RawLine> {
+  const line = new LineUnderWay();
   for await (const piece of bytes) {
-    rest = rest.length === 0 ? Buffer.from(piece) : Buffer.concat([rest, Buffer.from(piece)]);
+    const buffer = Buffer.from(piece);
     let start = 0;
-    for (let end = rest.indexOf(NEWLINE); end !== -1; end = rest.indexOf(NEWLINE, start)) {
-      yield rest.subarray(start, end);
+    for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE, start)) {
+      line.add(buffer.subarray(start, end));
+      yield line.end();
       start = end + 1;
     }
-    rest = rest.subarray(start);
-    if (rest.length > MAX_LINE_BYTES) throw new MemqError("ARGS_INVALID", "a line is longer than 64 MiB");
+    line.add(buffer.subarray(start));
   }
-  if (rest.length > 0) yield rest;
+  if (line.length > 0) yield line.end();
+}
+
+/** The pieces of a line whose end is not there yet; they are joined once, however many there are. */
+class LineUnderWay {
+  length = 0;
+  #pieces: Buffer[] = [];
+
+  add(piece: Buffer): void {
+    this.length += piece.length;
+    if (this.length <= MAX_LINE_BYTES) this.#pieces.push(piece);
+    else this.#pieces = [];
+  }
+
+  end(): RawLine {
+    const [only, ...more] = this.#pieces;
+    const whole = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#pieces);
+    const line = this.length > MAX_LINE_BYTES ? undefined : whole;
+    this.#pieces = [];
+    this.length = 0;
+    return line;
+  }
 }
 
 /** Reads lines as items: the method's one argument per line, or a JSON call per line. */
@@ -39,33 +62,41 @@ export async function* readBulk(
   let line = 0;
   for await (const raw of splitLines(bytes)) {
     line++;
-    const text = decode(raw);
-    if (format === "ndjson" && text?.trim() === "") continue;
-    yield readLine(line, text, (known) =>
-      format === "lines" ? argumentLine(known, method) : jsonLine(known, method),
-    );
+    if (format === "ndjson" && raw !== undefined && raw.length < BLANK_BYTES && isBlank(raw)) continue;
+    yield readLine(line, () => {
+      const text = textOf(raw, line);
+      return format === "lines" ? argumentLine(text, method) : jsonLine(text, method);
+    });
   }
 }
 
-function readLine(line: number, text: string | undefined, read: (text: string) => BulkItem): BulkLine {
+const BLANK_BYTES = 1_000; // a longer line of blanks is no accident
+const isBlank = (raw: Buffer): boolean => raw.toString("latin1").trim() === "";
+
+function readLine(line: number, read: () => BulkItem): BulkLine {
   try {
-    if (text === undefined) throw new MemqError("ARGS_INVALID", "the line is not UTF-8");
-    return { line, text, item: read(text) };
+    return { line, item: read() };
   } catch (error) {
-    const fault =
-      error instanceof MemqError ? error : new MemqError("BUG", "a line could not be read", { cause: error });
-    return { line, text: text ?? "", fault };
+    if (error instanceof MemqError) return { line, fault: error };
+    throw error;
   }
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const BYTE_ORDER_MARK = /^\ufeff/;
 
-/** The text of a line without a carriage return at its end; undefined when it is not UTF-8. */
-function decode(raw: Buffer): string | undefined {
+/** The text of a line without a carriage return at its end, and of a file without its byte order mark. */
+function textOf(raw: RawLine, line: number): string {
+  if (raw === undefined) throw new MemqError("TASK_TOO_LARGE", "the line is longer than 64 MiB");
+  const text = decode(raw).replace(/\r$/, "");
+  return line === 1 ? text.replace(BYTE_ORDER_MARK, "") : text;
+}
+
+function decode(raw: Buffer): string {
   try {
-    return strictUtf8.decode(raw).replace(/\r$/, "");
-  } catch {
-    return undefined; // said with the line's number by the caller
+    return strictUtf8.decode(raw);
+  } catch (cause) {
+    throw new MemqError("ARGS_INVALID", "the line is not UTF-8", { cause });
   }
 }
 

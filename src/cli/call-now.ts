@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
-import { EXIT, MemqError } from "../errors.ts";
+import { describeError, EXIT, MemqError } from "../errors.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import { plainCodec } from "../task/codec.ts";
 import type { Call } from "../task/task.ts";
-import { duration } from "./option-values.ts";
+import { span } from "./option-values.ts";
 import { describeThrown } from "./run-lines.ts";
 import type { Session } from "./shell.ts";
 
@@ -20,7 +20,7 @@ export async function callNow(session: Session, call: Call): Promise<number> {
   const target = dispatcher.target(call.class ?? queue.className, call.method);
   if (typeof target === "string") throw new MemqError("HANDLER_UNKNOWN", target);
   const claim = { task: opened.task, receipt: "", attempt: 1, alone: false };
-  const timeoutMs = duration(session.parsed, "timeout") ?? target.settings.timeoutMs ?? queue.timeoutMs;
+  const timeoutMs = span(session.parsed, "timeout") ?? target.settings.timeoutMs ?? queue.timeoutMs;
   const ending = await dispatcher.dispatch(claim, target, timeoutMs).ending;
   await dispatcher.close((error) => {
     session.complain(describeThrown(error, false));
@@ -31,6 +31,21 @@ export async function callNow(session: Session, call: Call): Promise<number> {
     );
     return EXIT.deadLetters;
   }
-  if (ending.value !== undefined) session.print(inspect(ending.value, { depth: 8 }));
+  if (ending.value !== undefined) session.print(valueText(ending.value, session.parsed.flag("json")));
   return EXIT.ok;
+}
+
+/** A returned value as a script wants it: a text is itself, all else is shown. */
+function valueText(value: unknown, asJson: boolean): string {
+  if (asJson) return jsonText(value);
+  return typeof value === "string" ? value : inspect(value, { depth: 8 });
+}
+
+function jsonText(value: unknown): string {
+  try {
+    const text: unknown = JSON.stringify(value); // undefined for a function
+    return typeof text === "string" ? text : "null";
+  } catch (cause) {
+    throw new MemqError("ARGS_INVALID", `the returned value is no JSON: ${describeError(cause)}`, { cause });
+  }
 }

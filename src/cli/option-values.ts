@@ -1,5 +1,6 @@
 import { parseSize } from "../config/size.ts";
 import { MemqError } from "../errors.ts";
+import { makeDraft } from "../publish/draft.ts";
 import { parseDuration } from "../task/duration.ts";
 import type { Parsed } from "./options.ts";
 
@@ -19,6 +20,26 @@ export function duration(parsed: Parsed, name: string): number | undefined {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   throw new MemqError("USAGE", `--${name} "${text}" is not a duration (try 60s or 5m)`);
+}
+
+/** The same where 0 would be no time at all. @throws MemqError USAGE */
+export function span(parsed: Parsed, name: string): number | undefined {
+  const ms = duration(parsed, name);
+  if (ms === 0) throw new MemqError("USAGE", `--${name} is longer than 0 (try 60s or 5m)`);
+  return ms;
+}
+
+/** The moment of an option, as it was written; undefined when it was not given. @throws MemqError USAGE */
+export function moment(parsed: Parsed, name: string): string | undefined {
+  const text = parsed.text(name);
+  if (text === undefined) return undefined;
+  try {
+    makeDraft({ method: "any", args: [] }, { at: text }, 0);
+    return text;
+  } catch (cause) {
+    if (!(cause instanceof MemqError)) throw cause;
+    throw new MemqError("USAGE", `--${name} ${cause.message}`, { cause });
+  }
 }
 
 /** The size of an option in bytes; undefined when it was not given. @throws MemqError USAGE */

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { MemqError } from "../errors.ts";
 import { nearest } from "../task/nearest.ts";
+import { columns } from "./columns.ts";
 
 /** One option of a command; help texts and parsing read the same line. */
 export interface Option {
@@ -15,7 +16,7 @@ export type Options = Readonly<Record<string, Option>>;
 /** Taken by every command. */
 export const COMMON_OPTIONS: Options = {
   config: { short: "c", value: "FILE", doc: "the configuration (default: MEMQ_CONFIG, else ./config.ini)" },
-  queue: { short: "q", value: "NAME", doc: "the queue (default: the one that the top-level keys describe)" },
+  queue: { short: "q", value: "NAME", doc: "one queue (default: every queue of the configuration)" },
   json: { doc: "print JSON" },
   quiet: { doc: "say nothing but errors" },
   verbose: { doc: "say more: stacks, returned values" },
@@ -42,7 +43,6 @@ const MARK = "\0";
  */
 export function parseOptions(argv: readonly string[], options: Options): Parsed {
   const { values, positionals } = parse(argv, options);
-  const unmark = (text: string): string => (text.startsWith(MARK) ? text.slice(1) : text);
   return {
     words: positionals.map(unmark),
     text: (name) => {
@@ -52,6 +52,23 @@ export function parseOptions(argv: readonly string[], options: Options): Parsed 
     flag: (name) => values[name] === true,
   };
 }
+
+/**
+ * Takes the first word out of a command line, past the options before it; `word` is undefined when there
+ * is none. Says nothing about faults: whoever parses the rest does.
+ */
+export function takeWord(
+  argv: readonly string[],
+  options: Options,
+): { readonly word?: string; readonly rest: readonly string[] } {
+  const args = argv.map(String);
+  const { tokens } = parseArgs({ args, options: parserTable(options), strict: false, tokens: true });
+  const first = tokens.find((token) => token.kind === "positional");
+  if (first === undefined) return { rest: argv };
+  return { word: first.value, rest: argv.toSpliced(first.index, 1) };
+}
+
+const unmark = (text: string): string => (text.startsWith(MARK) ? text.slice(1) : text);
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -90,14 +107,18 @@ function usageError(error: unknown, options: Options): MemqError {
   return new MemqError("USAGE", `unknown option ${word}${hint} (${way})`, { cause: error });
 }
 
+/** For commands that take a queue as an option only. @throws MemqError USAGE */
+export function assertNoWords({ words }: Parsed, command: string): void {
+  const [word] = words;
+  if (word === undefined) return;
+  throw new MemqError("USAGE", `${command} takes no ${JSON.stringify(word)}; a queue is named with --queue`);
+}
+
 /** The option lines of a help text. */
 export function describeOptions(options: Options): string {
-  const left = Object.entries(options).map(([name, { short, value }]) => {
+  const rows = Object.entries(options).map(([name, { short, value, doc }]) => {
     const brief = short === undefined ? "    " : `-${short}, `;
-    return `  ${brief}--${name}${value === undefined ? "" : ` ${value}`}`;
+    return [`  ${brief}--${name}${value === undefined ? "" : ` ${value}`}`, doc];
   });
-  const width = Math.max(...left.map((text) => text.length)) + 2;
-  return Object.values(options)
-    .map(({ doc }, i) => `${(left[i] ?? "").padEnd(width)}${doc}`)
-    .join("\n");
+  return columns(rows).join("\n");
 }

@@ -2,11 +2,13 @@ import { EXIT, MemqError, describeError } from "../errors.ts";
 import type { PublishTo } from "../memq.ts";
 import { parseCall } from "../task/call.ts";
 import type { Call } from "../task/task.ts";
-import { choice, wholeNumber } from "./option-values.ts";
+import { choice, duration, moment, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
-import { runCommand, type Command, type Io, type Session } from "./shell.ts";
+import type { Io } from "./io.ts";
+import { runCommand, type Command, type Session } from "./shell.ts";
 
 const OPTIONS: Options = {
+  queue: { short: "q", value: "NAME", doc: "the queue (default: the one that the top-level keys describe)" },
   class: { short: "C", value: "NAME", doc: "another class than classname" },
   delay: { short: "d", value: "20m", doc: "not before this long from now" },
   at: { value: "TIME", doc: "not before this time (ISO 8601)" },
@@ -50,21 +52,18 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
 async function publishTask(session: Session): Promise<number> {
   const { parsed } = session;
   assertCompatible(parsed);
-  if (parsed.text("from") !== undefined)
-    return (await import("./bulk.ts")).publishFrom(session, publishTo(parsed));
+  const to = publishTo(parsed);
+  if (parsed.text("from") !== undefined) return (await import("./bulk.ts")).publishFrom(session, to);
   const call = await readCall(session);
   if (parsed.flag("now")) return (await import("./call-now.ts")).callNow(session, call);
-  if (parsed.flag("dry-run"))
-    return (await import("./dry-run.ts")).showCall(session, call, publishTo(parsed));
+  if (parsed.flag("dry-run")) return (await import("./dry-run.ts")).showCall(session, call, to);
   const count = wholeNumber(parsed, "count", 1);
-  if (count !== undefined) return (await import("./bulk.ts")).publishCount(session, call, publishTo(parsed));
-  return publishOne(session, call);
+  if (count !== undefined) return (await import("./bulk.ts")).publishCount(session, call, to);
+  return publishOne(session, call, to);
 }
 
-async function publishOne(session: Session, call: Call): Promise<number> {
-  const id = await session
-    .open()
-    .publish(call.method, call.args, { ...classOf(call), ...publishTo(session.parsed) });
+async function publishOne(session: Session, call: Call, to: PublishTo): Promise<number> {
+  const id = await session.open().publish(call.method, call.args, { ...classOf(call), ...to });
   session.print(session.parsed.flag("json") ? JSON.stringify({ id }) : id);
   return EXIT.ok;
 }
@@ -107,10 +106,20 @@ async function readCall({ parsed, io }: Session): Promise<Call> {
   return parseCall([...parsed.words, await readAll(io.stdin)], options);
 }
 
+const MAX_STDIN_BYTES = 64 * 1024 * 1024; // the largest max-size; somebody may pipe /dev/zero in
+
 /** Standard input, its exact bytes as UTF-8. */
 async function readAll(stdin: Io["stdin"]): Promise<string> {
   const pieces: Buffer[] = [];
-  for await (const piece of stdin) pieces.push(Buffer.from(piece as Buffer));
+  let bytes = 0;
+  for await (const piece of stdin) {
+    bytes += pieces[pieces.push(Buffer.from(piece as Buffer)) - 1]?.length ?? 0;
+    if (bytes > MAX_STDIN_BYTES)
+      throw new MemqError(
+        "TASK_TOO_LARGE",
+        "standard input is longer than 64 MiB, the most that max-size can be",
+      );
+  }
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(pieces));
   } catch (cause) {
@@ -118,18 +127,18 @@ async function readAll(stdin: Io["stdin"]): Promise<string> {
   }
 }
 
-/** The options of the command line as the library takes them. */
+/** The options of the command line as the library takes them. @throws MemqError USAGE */
 function publishTo(parsed: Parsed): PublishTo {
-  const retries = wholeNumber(parsed, "retries", 0);
-  const onDuplicate = choice(parsed, "on-duplicate", ["keep", "replace", "error"] as const);
-  const texts = { queue: "queue", class: "class", delay: "delay", at: "at", key: "key", timeout: "timeout" };
-  const given = Object.entries(texts).flatMap(([to, name]) => {
-    const value = parsed.text(name);
-    return value === undefined ? [] : [[to, value]];
-  });
-  return {
-    ...(Object.fromEntries(given) as PublishTo),
-    ...(retries !== undefined && { retries }),
-    ...(onDuplicate !== undefined && { onDuplicate }),
+  const given = {
+    queue: parsed.text("queue"),
+    class: parsed.text("class"),
+    key: parsed.text("key"),
+    delay: duration(parsed, "delay"),
+    at: moment(parsed, "at"),
+    timeout: span(parsed, "timeout"),
+    retries: wholeNumber(parsed, "retries", 0),
+    onDuplicate: choice(parsed, "on-duplicate", ["keep", "replace", "error"] as const),
   };
+  // Absent and undefined are not the same where options are laid over each other.
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -3,6 +3,7 @@ import { describeError } from "../errors.ts";
 import type { Finding, Loss } from "../ports/broker.ts";
 import type { QueueReport } from "../run/report.ts";
 import type { RunEvent } from "../telemetry/events.ts";
+import { cut, printable } from "./printable.ts";
 import { formatDuration } from "../task/duration.ts";
 
 // A mail's line; the whole text is kept with the task.
@@ -16,7 +17,7 @@ export function describeThrown(thrown: unknown, verbose: boolean): string {
       ? `${thrown.name}: `
       : "";
   const line = (name + describeError(thrown)).replace(/\s*\n\s*/g, " ");
-  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
+  return cut(printable(line), MAX_LINE);
 }
 
 /** What a run says of an event on stderr; undefined = nothing. */

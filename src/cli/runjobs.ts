@@ -1,12 +1,13 @@
-import { ERRORS, MemqError } from "../errors.ts";
-import type { RunOptions } from "../memq.ts";
+import { EXIT, MemqError, worstExit } from "../errors.ts";
+import type { Memq, RunOptions } from "../memq.ts";
 import type { QueueReport, RunReport } from "../run/report.ts";
 import type { RunEvent } from "../telemetry/events.ts";
-import { choice, duration, size, wholeNumber } from "./option-values.ts";
+import { choice, duration, size, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
-import { startProgress, type Progress } from "./progress.ts";
+import { startProgress } from "./progress.ts";
 import { eventLine, summaryLine } from "./run-lines.ts";
-import { runCommand, type Command, type Io, type Session } from "./shell.ts";
+import type { Io } from "./io.ts";
+import { runCommand, type Command, type Session } from "./shell.ts";
 import { stopOnSignals } from "./signals.ts";
 
 const OPTIONS: Options = {
@@ -44,32 +45,52 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
 async function runJobs(session: Session): Promise<number> {
   const options = runOptions(session.parsed);
   const summary = choice(session.parsed, "summary", ["text", "json", "never"] as const);
-  const memq = session.open();
-  const queues = queueNames(session.parsed) ?? memq.config.queues.map(({ name }) => name);
-  for (const name of queues) memq.queueConfig(name); // a misspelt name ends the run before it begins
+  const { memq, fault, queues } = soundQueues(session);
   // So that the handlers' ./worker.log lands beside config.ini, wherever cron started us.
   process.chdir(memq.config.folder);
+  const report = await watched(session, (watch) => memq.run({ ...options, ...watch, queues }));
+  const exit = worstExit([report.exit, fault?.exit ?? EXIT.ok]);
+  conclude(session, { ...report, exit }, summary);
+  return exit;
+}
+
+interface Sound {
+  readonly memq: Memq;
+  readonly fault: MemqError | undefined;
+  readonly queues: readonly string[];
+}
+
+/** The queues to drain. One whose section is wrong is left out, its faults are told; a misspelt one ends the run. */
+function soundQueues(session: Session): Sound {
+  const { memq, fault, isSpoilt } = session.openSound();
+  const named = queueNames(session.parsed) ?? memq.config.queues.map(({ name }) => name);
+  const queues = named.filter((name) => !isSpoilt(name));
+  for (const name of queues) memq.queueConfig(name);
+  if (fault !== undefined) session.complainOf(fault);
+  return { memq, fault, queues };
+}
+
+type Watch = Required<Pick<RunOptions, "stop" | "ownsProcess" | "listener" | "say">>;
+
+/** A run with its progress shown and signals minded, whatever becomes of it. */
+async function watched(session: Session, run: (watch: Watch) => Promise<RunReport>): Promise<RunReport> {
   const progress = startProgress(session.io, session.parsed.flag("quiet"));
-  const signals = stopOnSignals((line) => {
+  const say = (line: string): void => {
+    progress.clear();
     session.complain(line);
-  });
-  const report = await memq.run({
-    ...options,
-    queues,
-    stop: signals.stop,
-    ownsProcess: true,
-    listener: (event) => {
-      tell(session, progress, event);
-    },
-    say: (line) => {
-      progress.clear();
-      session.complain(line);
-    },
-  });
-  progress.end();
-  signals.release();
-  conclude(session, report, summary);
-  return report.exit;
+  };
+  const signals = stopOnSignals(say);
+  const listener = (event: RunEvent): void => {
+    progress.count(event);
+    const line = eventLine(event, session.parsed.flag("verbose"), Date.now());
+    if (line !== undefined) say(line);
+  };
+  try {
+    return await run({ stop: signals.stop, ownsProcess: true, listener, say });
+  } finally {
+    progress.end();
+    signals.release();
+  }
 }
 
 function queueNames({ words, text }: Parsed): readonly string[] | undefined {
@@ -83,8 +104,7 @@ function runOptions(parsed: Parsed): RunOptions {
   const maxTasks = wholeNumber(parsed, "max-tasks", 1);
   const maxMemoryBytes = size(parsed, "max-memory");
   const concurrency = wholeNumber(parsed, "concurrency", 1);
-  const timeout = duration(parsed, "timeout");
-  if (timeout === 0) throw new MemqError("USAGE", "--timeout is longer than 0");
+  const timeout = span(parsed, "timeout");
   return {
     ...(maxTime !== undefined && { maxTime }),
     ...(maxTasks !== undefined && { maxTasks }),
@@ -94,22 +114,12 @@ function runOptions(parsed: Parsed): RunOptions {
   };
 }
 
-function tell(session: Session, progress: Progress, event: RunEvent): void {
-  progress.count(event);
-  const line = eventLine(event, session.parsed.flag("verbose"), Date.now());
-  if (line === undefined) return;
-  progress.clear();
-  session.complain(line);
-}
-
 type Summary = "text" | "json" | "never" | undefined;
 
 function conclude(session: Session, report: RunReport, summary: Summary): void {
   for (const { queue, failure } of report.queues) {
     if (failure === undefined) continue;
-    session.complain(
-      `runjobs: queue "${queue}": ${failure.message} [${failure.code}]\n  ${ERRORS[failure.code].next}`,
-    );
+    session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
   }
   if (summary === "json" || session.parsed.flag("json")) session.print(JSON.stringify(report));
   else if (summary !== "never") sayQueues(session, report, summary);

@@ -1,24 +1,21 @@
-import { loadConfig } from "../config/load.ts";
 import { describeError, EXIT, MemqError } from "../errors.ts";
-import { Memq } from "../memq.ts";
+import type { Memq } from "../memq.ts";
+import { openConfiguration, openSoundParts, type SoundMemq } from "./configuration.ts";
+import type { Io } from "./io.ts";
 import { COMMON_OPTIONS, describeOptions, parseOptions, type Options, type Parsed } from "./options.ts";
-import { version } from "./version.ts";
-
-/** The part of `process` that commands use; tests hand in their own. */
-export interface Io {
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly env: NodeJS.ProcessEnv;
-  cwd(): string;
-}
+import { watchOutput } from "./output.ts";
+import { printableLines } from "./printable.ts";
+import { version } from "./package-files.ts";
 
 /** A command as its help shows it. */
 export interface Command {
   readonly name: string;
   readonly usage: string;
   readonly about: string;
+  /** Besides the common ones, or with other words in their place. */
   readonly options: Options;
+  /** A block of the help above the options. */
+  readonly more?: string;
   /** Shown under the options. */
   readonly examples: readonly string[];
 }
@@ -29,12 +26,16 @@ export interface Session {
   readonly parsed: Parsed;
   /** Opens the configuration that the command line names. @throws MemqError CONFIG_* */
   readonly open: () => Memq;
+  /** As `open`, but a wrong section harms only itself; whoever asks tells the fault. @throws MemqError CONFIG_* */
+  readonly openSound: () => SoundMemq;
   /** A line of data. */
   readonly print: (line: string) => void;
   /** A line of talk; not under --quiet. */
   readonly say: (line: string) => void;
   /** A line about something that went wrong. */
   readonly complain: (line: string) => void;
+  /** An error that does not end the command; `about`: what it concerns, e.g. `queue "push"`. */
+  readonly complainOf: (error: MemqError, about?: string) => void;
 }
 
 /** Parses, runs the action, prints its error, and resolves with the exit code. */
@@ -44,35 +45,74 @@ export async function runCommand(
   action: (session: Session) => Promise<number>,
 ): Promise<number> {
   muteNodeWarnings();
-  ignoreClosedPipe(io);
-  let verbose = argv.includes("--verbose");
+  const output = watchOutput(io);
+  let tone = toneOf(argv);
   try {
-    const parsed = parseOptions(argv, { ...command.options, ...COMMON_OPTIONS });
-    verbose = parsed.flag("verbose");
-    if (parsed.flag("help")) return print(io, helpText(command));
-    if (parsed.flag("version")) return print(io, `${version()}\n`);
-    return await withSession(parsed, io, action);
+    const parsed = parseOptions(argv, { ...COMMON_OPTIONS, ...command.options });
+    tone = { json: parsed.flag("json"), verbose: parsed.flag("verbose") };
+    const code =
+      shortAnswer(command, parsed, io) ?? (await withSession(command, { parsed, io, tone }, action));
+    await output.written();
+    output.endProcess(code);
+    return code;
   } catch (error) {
-    io.stderr.write(errorText(command.name, error, verbose));
-    return error instanceof MemqError ? error.exit : EXIT.bug;
+    io.stderr.write(errorText(command.name, error, tone));
+    const code = error instanceof MemqError ? error.exit : EXIT.bug;
+    output.endProcess(code);
+    return code;
   }
 }
 
+/** How errors are told: as JSON for programs, with stacks for whoever looks for a bug. */
+interface Tone {
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+/** The tone of a command line that may turn out not to be one. */
+function toneOf(argv: readonly string[]): Tone {
+  const end = argv.indexOf("--");
+  const before = end === -1 ? argv : argv.slice(0, end);
+  return { json: before.includes("--json"), verbose: before.includes("--verbose") };
+}
+
+function shortAnswer(command: Command, parsed: Parsed, io: Io): number | undefined {
+  if (!parsed.flag("help") && !parsed.flag("version")) return undefined;
+  io.stdout.write(parsed.flag("help") ? helpText(command) : `${version()}\n`);
+  return EXIT.ok;
+}
+
+interface Surroundings {
+  readonly parsed: Parsed;
+  readonly io: Io;
+  readonly tone: Tone;
+}
+
 async function withSession(
-  parsed: Parsed,
-  io: Io,
+  command: Command,
+  { parsed, io, tone }: Surroundings,
   action: (session: Session) => Promise<number>,
 ): Promise<number> {
   let memq: Memq | undefined;
+  const complainOf: Session["complainOf"] = (error, about) => {
+    const name = about === undefined ? command.name : `${command.name}: ${about}`;
+    io.stderr.write(errorText(name, error, tone));
+  };
   const session: Session = {
     io,
     parsed,
-    open: () => (memq ??= openMemq(parsed, io)),
+    open: () => (memq ??= openConfiguration(parsed, io)),
+    openSound: () => {
+      const sound = openSoundParts(parsed, io);
+      memq = sound.memq;
+      return sound;
+    },
     print: (line) => void io.stdout.write(`${line}\n`),
     say: (line) => {
       if (!parsed.flag("quiet")) io.stderr.write(`${line}\n`);
     },
     complain: (line) => void io.stderr.write(`${line}\n`),
+    complainOf,
   };
   try {
     return await action(session);
@@ -81,46 +121,35 @@ async function withSession(
   }
 }
 
-function openMemq(parsed: Parsed, io: Io): Memq {
-  const path = parsed.text("config");
-  return new Memq(loadConfig({ env: io.env, cwd: io.cwd(), ...(path !== undefined && { path }) }));
-}
-
-function print(io: Io, text: string): number {
-  io.stdout.write(text);
-  return EXIT.ok;
-}
-
 /** The help of a command. */
 export function helpText(command: Command): string {
+  const own = command.options;
+  const common = Object.entries(COMMON_OPTIONS).filter(([name]) => !Object.hasOwn(own, name));
   const parts = [
     `Usage: ${command.usage}`,
     command.about,
-    ...(Object.keys(command.options).length === 0 ? [] : [`Options:\n${describeOptions(command.options)}`]),
-    `Common options:\n${describeOptions(COMMON_OPTIONS)}`,
+    ...(command.more === undefined ? [] : [command.more]),
+    ...(Object.keys(own).length === 0 ? [] : [`Options:\n${describeOptions(own)}`]),
+    `Common options:\n${describeOptions(Object.fromEntries(common))}`,
     `Examples:\n${command.examples.map((line) => `  ${line}`).join("\n")}`,
   ];
   return `${parts.join("\n\n")}\n`;
 }
 
-/** An error for people: what happened, and what to do next. */
-export function errorText(name: string, error: unknown, verbose: boolean): string {
-  const stack = verbose && error instanceof Error ? `${error.stack ?? ""}\n` : "";
-  if (error instanceof MemqError)
-    return `${name}: ${error.message} [${error.code}]\n  ${error.next}\n${stack}`;
-  const bug = new MemqError("BUG", describeError(error));
-  return `${name}: ${bug.message} [${bug.code}]\n  ${bug.next}\n${stack}`;
+/** An error for people: what happened, and what to do next; under --json the same in one line of JSON. */
+export function errorText(name: string, error: unknown, { json, verbose }: Tone): string {
+  const known = error instanceof MemqError ? error : new MemqError("BUG", describeError(error));
+  const { code, message, next } = known;
+  const stack = verbose && error instanceof Error ? (error.stack ?? "") : "";
+  if (json) {
+    const shown = { code, message: `${name}: ${message}`, next, ...(stack !== "" && { stack }) };
+    return `${JSON.stringify({ error: shown })}\n`;
+  }
+  return `${name}: ${printableLines(message)} [${code}]\n  ${next}\n${stack === "" ? "" : `${stack}\n`}`;
 }
 
 /** Cron mails every word; what Node wants to say of its own features is not for its readers. */
 function muteNodeWarnings(): void {
   process.removeAllListeners("warning");
   process.on("warning", () => undefined);
-}
-
-/** `memq list | head` closes the pipe early; that is no error. */
-function ignoreClosedPipe(io: Io): void {
-  io.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
 }

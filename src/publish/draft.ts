@@ -32,16 +32,25 @@ const MAX_RETRIES = 1_000; // a task that failed this often needs a person
  */
 export function makeDraft(call: Call, options: PublishOptions, nowMs: number): Draft {
   const dueAt = dueTime(options, nowMs);
+  const className = options.class ?? call.class;
+  assertOnDuplicate(options.onDuplicate);
   return checkedCall({
     method: call.method,
     args: call.args,
-    ...((options.class ?? call.class) !== undefined && { class: options.class ?? call.class ?? "" }),
+    ...(className !== undefined && { class: className }),
     ...(dueAt !== undefined && { dueAt }),
     ...(options.key !== undefined && { key: checkedKey(options.key) }),
     ...(options.onDuplicate === "replace" && { onDuplicate: "replace" as const }),
     ...(options.retries !== undefined && { retries: checkedRetries(options.retries) }),
     ...(options.timeout !== undefined && { timeoutMs: checkedTimeout(options.timeout) }),
   });
+}
+
+/** The options of one item of a bulk over those of all; its time, however it is given, takes the place of theirs. */
+export function itemOptions(all: PublishOptions, own: PublishOptions): PublishOptions {
+  if (own.delay === undefined && own.at === undefined) return { ...all, ...own };
+  const { delay, at, ...timeless } = all;
+  return delay === undefined && at === undefined ? { ...all, ...own } : { ...timeless, ...own };
 }
 
 /** @throws MemqError UNSUPPORTED when the broker cannot do what the draft asks for. */
@@ -69,9 +78,12 @@ const later = (dueAt: number, nowMs: number): number | undefined =>
 // A time without a zone means local time, as people write it; Date.parse would take a lone date as UTC.
 const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
 
+// What a Date can hold: 8.64e15 ms, the year 275760.
+const MAX_TIME_MS = 8_640_000_000_000_000;
+
 function timeOf(at: Date | number | string): number {
   const ms = typeof at === "string" ? parseTime(at) : Number(at);
-  if (Number.isFinite(ms)) return ms;
+  if (Math.abs(ms) <= MAX_TIME_MS) return ms;
   throw new MemqError(
     "ARGS_INVALID",
     `${JSON.stringify(at)} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`,
@@ -79,14 +91,36 @@ function timeOf(at: Date | number | string): number {
 }
 
 function parseTime(text: string): number {
-  if (!ISO.test(text)) return Number.NaN;
+  if (!ISO.test(text) || !isCalendarDay(text)) return Number.NaN;
   return Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(" ", "T"));
 }
 
+/** Date.parse would take the 31st of February as one in March. */
+function isCalendarDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split("-").map(Number);
+  const lastDay = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return month >= 1 && month <= 12 && day >= 1 && day <= lastDay;
+}
+
+// Any of them is the same three bytes in UTF-8, so two keys would be one.
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
 function checkedKey(key: string): string {
+  if (typeof key !== "string" || HALF_CHARACTER.test(key))
+    throw new MemqError("ARGS_INVALID", "a key is a text");
   const bytes = Buffer.byteLength(key);
   if (bytes > 0 && bytes <= MAX_KEY_BYTES) return key;
   throw new MemqError("ARGS_INVALID", `a key has 1 to ${String(MAX_KEY_BYTES)} bytes, not ${String(bytes)}`);
+}
+
+const ON_DUPLICATE: readonly unknown[] = [undefined, "keep", "replace", "error"];
+
+function assertOnDuplicate(wish: PublishOptions["onDuplicate"]): void {
+  if (ON_DUPLICATE.includes(wish)) return;
+  throw new MemqError(
+    "ARGS_INVALID",
+    `onDuplicate is "keep", "replace" or "error", not ${JSON.stringify(wish)}`,
+  );
 }
 
 function checkedRetries(retries: number): number {

@@ -3,7 +3,7 @@ import { MAX_BATCH, type Broker, type Published } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Codec } from "../task/codec.ts";
 import type { Call, Draft } from "../task/task.ts";
-import { assertSupported, makeDraft, type PublishOptions } from "./draft.ts";
+import { assertSupported, itemOptions, makeDraft, type PublishOptions } from "./draft.ts";
 
 /** A call of a bulk, with its own options. */
 export interface BulkItem extends PublishOptions {
@@ -44,7 +44,6 @@ export function makePublisher(parts: PublisherParts): Publisher {
 async function publishOne(parts: PublisherParts, call: Call, options: PublishOptions): Promise<string> {
   const draft = checkedDraft(parts, call, options);
   const [answer] = await parts.broker.publish([draft]);
-  if (answer === undefined) throw new MemqError("BUG", "the broker gave no answer to a publish");
   const outcome = judge(answer, options);
   switch (outcome.kind) {
     case "kept":
@@ -62,25 +61,24 @@ async function publishBatch(
   options: PublishOptions,
 ): Promise<readonly BulkOutcome[]> {
   if (items.length > MAX_BATCH) throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
-  const outcomes: (BulkOutcome | undefined)[] = items.map(() => undefined);
-  const drafts: Draft[] = [];
-  const places: number[] = [];
-  for (const [place, item] of items.entries()) {
-    try {
-      drafts.push(
-        checkedDraft(parts, { method: item.method, args: item.args ?? [] }, { ...options, ...item }),
-      );
-      places.push(place);
-    } catch (error) {
-      outcomes[place] = refusal(error);
-    }
-  }
+  const judged = items.map((item) => judgeItem(parts, item, options));
+  const drafts = judged.flatMap((one) => ("draft" in one ? [one.draft] : []));
   const answers = drafts.length === 0 ? [] : await parts.broker.publish(drafts);
-  for (const [index, answer] of answers.entries()) {
-    const place = places[index] ?? 0;
-    outcomes[place] = judge(answer, { ...options, ...items[place] });
+  let next = 0;
+  return judged.map((one) => ("draft" in one ? judge(answers[next++], one.options) : one));
+}
+
+type Judged = { readonly draft: Draft; readonly options: PublishOptions } | BulkOutcome;
+
+/** The draft of an item, or why it is refused: without the broker, and without harm to the others. */
+function judgeItem(parts: PublisherParts, item: BulkItem, all: PublishOptions): Judged {
+  try {
+    const options = itemOptions(all, item);
+    const draft = checkedDraft(parts, { method: item.method, args: item.args ?? [] }, options);
+    return { draft, options };
+  } catch (error) {
+    return refusal(error);
   }
-  return outcomes.map((outcome) => outcome ?? refusal(new MemqError("BUG", "the broker gave no answer")));
 }
 
 /** The draft, once everything that can be refused without the broker has been. */
@@ -91,7 +89,8 @@ function checkedDraft({ broker, codec, clock }: PublisherParts, call: Call, opti
   return draft;
 }
 
-function judge(answer: Published, options: PublishOptions): BulkOutcome {
+function judge(answer: Published | undefined, options: PublishOptions): BulkOutcome {
+  if (answer === undefined) return { kind: "refused", code: "BUG", reason: "the broker gave no answer" };
   if (answer.kind === "kept") return { kind: "kept", id: answer.id };
   if (answer.kind === "refused") return answer;
   const replacing = options.onDuplicate === "replace";

@@ -1,13 +1,16 @@
-import { LEASE_MS, type Broker, type Claim, type Claimed, type Depth, type Idle } from "../ports/broker.ts";
-import type { Clock } from "../ports/clock.ts";
+import { MemqError } from "../errors.ts";
+import { LEASE_MS, type Broker, type Depth, type Idle } from "../ports/broker.ts";
+import { MAX_TIMER_MS, type Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
-import { attempt, RunEnded, type AttemptParts } from "./attempt.ts";
+import { attempt, type AttemptParts } from "./attempt.ts";
 import type { Budget, LimitReached } from "./budget.ts";
-import { ClaimSize } from "./claim-size.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { proceed } from "./proceed.ts";
 import type { Registry } from "./registry.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { Settler } from "./settler.ts";
+import { Supply } from "./supply.ts";
+import { RunEnded, UnderWay } from "./under-way.ts";
 
 /** What one run of one queue needs. */
 export interface BatchParts {
@@ -20,29 +23,41 @@ export interface BatchParts {
   readonly className: string;
   readonly policy: RetryPolicy;
   readonly timeoutMs: number;
+  /** Tasks at a time. */
   readonly concurrency: number;
   readonly budget: Budget;
   /** Aborted: claim no more; after `graceMs` what still runs is handed back. */
   readonly stop: AbortSignal;
   readonly graceMs: number;
+  /** Asked once there is something to do, before handlers are loaded; an answer keeps the run from it. */
+  readonly admit?: () => Promise<BatchEnd | undefined>;
 }
 
-/** Why a run of a queue ended. */
-export type BatchEnd = Idle["kind"] | LimitReached;
+/** Why a run of a queue ended. "full": as many runs as may be work on it already. */
+export type BatchEnd = Idle["kind"] | LimitReached | "full";
 
 /** Drains one queue: claims, runs and settles until nothing can be claimed or a limit is reached. */
 export async function drain(parts: BatchParts): Promise<BatchEnd> {
+  assertConcurrency(parts.concurrency);
   const nothing = nothingToDo(await parts.broker.depth(), parts.clock.now());
   if (nothing !== undefined) return nothing;
+  const refused = await parts.admit?.();
+  if (refused !== undefined) return refused;
   const dispatcher = new Dispatcher(await parts.registry(), parts.broker.queue, parts.say);
   // A class that cannot be made stops the run before it takes a task.
   dispatcher.prepare(parts.className);
-  const batch = new Batch(parts, dispatcher);
-  try {
-    return await batch.drain();
-  } finally {
-    await batch.end();
-  }
+  return new Batch(parts, dispatcher).drain();
+}
+
+// As in the configuration; more lanes than tasks in a claim would only wait.
+const MAX_CONCURRENCY = 1_000;
+
+function assertConcurrency(concurrency: number): void {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return;
+  throw new MemqError(
+    "USAGE",
+    `concurrency is a whole number from 1 to ${String(MAX_CONCURRENCY)}, not ${String(concurrency)}`,
+  );
 }
 
 /** The cheap look before handlers are loaded. What others hold may be a dead run's: that takes a claim to know. */
@@ -58,137 +73,99 @@ class Batch {
   readonly #attempt: AttemptParts;
   readonly #dispatcher: Dispatcher;
   readonly #settler: Settler;
-  readonly #size: ClaimSize;
-  readonly #underWay: AttemptParts["underWay"] = new Map();
+  readonly #supply: Supply;
+  readonly #underWay = new UnderWay();
   readonly #renewing: NodeJS.Timeout;
-  #held: Claim[] = [];
-  #claiming: Promise<void> | undefined;
-  #idle: Idle | undefined;
+  #grace: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #busyLanes = 0;
 
   constructor(parts: BatchParts, dispatcher: Dispatcher) {
-    const { broker, tell } = parts;
     this.#parts = parts;
     this.#dispatcher = dispatcher;
-    this.#settler = new Settler(broker, ({ task }) => {
-      tell({ kind: "leaseLost", queue: broker.queue, task });
-    });
-    this.#size = new ClaimSize(parts.concurrency);
-    this.#attempt = { ...parts, dispatcher, settler: this.#settler, underWay: this.#underWay };
-    this.#renewing = setInterval(() => {
-      this.#renew();
-    }, LEASE_MS / 3);
+    this.#settler = new Settler({ ...parts, onFailure: this.#fail });
+    this.#supply = new Supply({ ...parts, flush: () => this.#settler.flush() });
+    this.#attempt = {
+      ...parts,
+      dispatcher,
+      settler: this.#settler,
+      underWay: this.#underWay,
+      pause: (untilMs) => this.#pause(untilMs),
+    };
+    this.#renewing = setInterval(this.#renew, LEASE_MS / 3);
     parts.stop.addEventListener("abort", this.#onStop, { once: true });
   }
 
-  /** Rounds of lanes: between two rounds nothing is held, so what has to run alone can be claimed. */
+  /** Whatever fails, what is held is handed back and the handlers are closed; then the first failure is thrown. */
   async drain(): Promise<BatchEnd> {
-    for (;;) {
-      const reached = this.#reached();
-      if (reached !== undefined) return reached;
-      this.#idle = undefined;
-      await this.#claimMore();
-      if (this.#held.length === 0) return this.#reached() ?? this.#idleKind();
-      await Promise.all(Array.from({ length: this.#parts.concurrency }, () => this.#lane()));
+    const end = await this.#rounds().catch(this.#fail);
+    await this.#end();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return end ?? "empty";
+  }
+
+  async #rounds(): Promise<BatchEnd | undefined> {
+    while (this.#failure === undefined) {
+      const end = await this.#supply.open();
+      if (end !== undefined) return end;
+      await Promise.all(
+        Array.from({ length: this.#parts.concurrency }, () => this.#lane().catch(this.#fail)),
+      );
       await this.#settler.flush();
-      if (this.#failure !== undefined) throw this.#failure.error;
+    }
+    return undefined;
+  }
+
+  /** Takes one claim after the other, until the round is over. */
+  async #lane(): Promise<void> {
+    for (;;) {
+      const claim = this.#supply.take() ?? (await this.#supply.next());
+      if (claim === undefined) return;
+      const ended = proceed(attempt(this.#attempt, claim), this.#ended);
+      if (ended !== undefined) await ended;
     }
   }
 
-  /** Hands back what was claimed and not started, and closes the handlers. */
-  async end(): Promise<void> {
+  async #end(): Promise<void> {
     clearInterval(this.#renewing);
     this.#parts.stop.removeEventListener("abort", this.#onStop);
     clearTimeout(this.#grace);
+    await this.#settler.flush().catch(this.#fail);
+    await this.#supply.handBack().catch(this.#fail);
     const { queue } = this.#parts.broker;
     await this.#dispatcher.close((error) => {
       this.#parts.tell({ kind: "stray", queue, error });
     });
   }
 
-  /** Takes one claim after the other, until there is none or the run has to end. */
-  async #lane(): Promise<void> {
-    try {
-      for (let claim = await this.#next(); claim !== undefined; claim = await this.#next())
-        await this.#run(claim);
-    } catch (error) {
-      this.#failure ??= { error }; // the other lanes finish what they run, then the round ends with it
-    }
+  readonly #ended = (ms: number): Promise<void> | undefined => this.#supply.ended(ms);
+
+  /** The first failure ends the run; the lanes finish what they run, and what fails after it has the same cause. */
+  readonly #fail = (error: unknown): undefined => {
+    this.#failure ??= { error };
+    this.#supply.close();
+  };
+
+  /** What is claimed is handed back too: who pauses a queue wants none of its tasks run. */
+  async #pause(untilMs: number): Promise<void> {
+    this.#supply.close();
+    await this.#parts.broker.pause(untilMs);
   }
 
-  async #run(claim: Claim): Promise<void> {
-    this.#busyLanes++;
-    this.#parts.budget.taskStarted();
-    try {
-      const ms = await attempt(this.#attempt, claim);
-      this.#size.taskEnded(ms);
-      this.#parts.budget.taskEnded(ms);
-    } finally {
-      this.#busyLanes--;
-    }
-  }
-
-  async #next(): Promise<Claim | undefined> {
-    for (;;) {
-      if (this.#failure !== undefined || this.#reached() !== undefined) return this.#handBack();
-      const claim = this.#held.shift();
-      if (claim !== undefined) return claim;
-      if (this.#idle !== undefined) return undefined;
-      await (this.#claiming ??= this.#claimMore().finally(() => {
-        this.#claiming = undefined;
-      }));
-    }
-  }
-
-  async #claimMore(): Promise<void> {
-    const { broker, concurrency, budget } = this.#parts;
-    await this.#settler.flush();
-    const limit = Math.min(this.#size.next(concurrency - this.#busyLanes), budget.tasksLeft);
-    if (limit <= 0) return;
-    const claimed = await broker.claim({ limit, atOnce: concurrency });
-    this.#tellFindings(claimed);
-    this.#held.push(...claimed.claims);
-    this.#idle = claimed.idle;
-  }
-
-  async #handBack(): Promise<undefined> {
-    const claims = this.#held;
-    this.#held = [];
-    if (claims.length > 0) await this.#parts.broker.release(claims);
-    return undefined;
-  }
-
-  #reached(): LimitReached | undefined {
-    if (this.#parts.stop.aborted) this.#parts.budget.stop();
-    return this.#parts.budget.reached;
-  }
-
-  #idleKind(): BatchEnd {
-    return this.#idle?.kind ?? "empty";
-  }
-
-  #tellFindings({ findings }: Claimed): void {
-    for (const finding of findings)
-      this.#parts.tell({ kind: "finding", queue: this.#parts.broker.queue, finding });
-  }
-
-  #renew(): void {
+  readonly #renew = (): void => {
     const { broker, tell } = this.#parts;
     // The lease outlives two failed renewals; a lost one is refused and told at settle.
     broker.renew().catch((error: unknown) => {
       tell({ kind: "stray", queue: broker.queue, error });
     });
-  }
-
-  #grace: NodeJS.Timeout | undefined;
-  readonly #onStop = (): void => {
-    this.#grace = setTimeout(() => {
-      this.#abortAll();
-    }, this.#parts.graceMs);
   };
 
-  #abortAll(): void {
-    for (const dispatched of this.#underWay.values()) dispatched.abort(new RunEnded("the run was stopped"));
-  }
+  readonly #onStop = (): void => {
+    this.#supply.wake();
+    this.#grace = setTimeout(
+      () => {
+        this.#underWay.abortAll(new RunEnded("the run was stopped"));
+      },
+      Math.min(this.#parts.graceMs, MAX_TIMER_MS),
+    );
+  };
 }

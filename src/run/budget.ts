@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { MemqError } from "../errors.ts";
 
 /** What may end a run before its queue is empty. Absent = no limit. */
 export interface Limits {
@@ -21,26 +22,29 @@ export class Budget {
   readonly #startedAtMs: number;
   readonly #now: () => number;
   #started = 0;
-  #spentMs = 0;
-  #ended = 0;
-  #memoryCheckedAtMs = 0;
-  #reached: LimitReached | undefined;
+  #memoryCheckedAtMs = Number.NEGATIVE_INFINITY;
+  #isMemoryFull = false;
+  #isStopped = false;
 
+  /** @throws MemqError USAGE for a limit that is none. */
   constructor(limits: Limits, now: () => number) {
+    for (const [name, value] of Object.entries(limits)) assertLimit(name, value);
     this.#limits = limits;
     this.#now = now;
     this.#startedAtMs = now();
   }
 
-  /** The limit that was reached; undefined while tasks may be started. */
-  get reached(): LimitReached | undefined {
-    this.#reached ??= this.#check();
-    return this.#reached;
+  /** The limit that keeps a queue from starting a task that takes about so long, in ms; undefined = start it. */
+  reached(taskMs: number): LimitReached | undefined {
+    if (this.#isStopped) return "stopped";
+    if (this.tasksLeft === 0) return "max-tasks";
+    if (this.#overTime(taskMs)) return "max-time";
+    return this.#overMemory() ? "max-memory" : undefined;
   }
 
   /** No more tasks, whatever the limits say: the run was told to end. */
   stop(): void {
-    this.#reached = "stopped";
+    this.#isStopped = true;
   }
 
   /** At most how many more tasks may be started. */
@@ -48,36 +52,33 @@ export class Budget {
     return Math.max(0, (this.#limits.maxTasks ?? Number.POSITIVE_INFINITY) - this.#started);
   }
 
+  /** When the time is up, in ms since 1970; Infinity: never. */
+  get endsAtMs(): number {
+    return this.#startedAtMs + (this.#limits.maxTimeMs ?? Number.POSITIVE_INFINITY);
+  }
+
   taskStarted(): void {
     this.#started++;
   }
 
-  taskEnded(ms: number): void {
-    this.#ended++;
-    this.#spentMs += ms;
-  }
-
-  #check(): LimitReached | undefined {
-    if (this.tasksLeft === 0) return "max-tasks";
-    if (this.#overTime()) return "max-time";
-    if (this.#overMemory()) return "max-memory";
-    return undefined;
-  }
-
-  /** A task that would not fit the time left, by the mean of this run, is not started. */
-  #overTime(): boolean {
+  #overTime(taskMs: number): boolean {
     const { maxTimeMs } = this.#limits;
-    if (maxTimeMs === undefined) return false;
-    const meanMs = this.#ended === 0 ? 0 : this.#spentMs / this.#ended;
-    return this.#now() - this.#startedAtMs + meanMs > maxTimeMs;
+    return maxTimeMs !== undefined && this.#now() - this.#startedAtMs + taskMs > maxTimeMs;
   }
 
   #overMemory(): boolean {
     const { maxMemoryBytes } = this.#limits;
-    if (maxMemoryBytes === undefined || this.#now() - this.#memoryCheckedAtMs < MEMORY_CHECK_MS) return false;
+    if (maxMemoryBytes === undefined || this.#isMemoryFull) return this.#isMemoryFull;
+    if (this.#now() - this.#memoryCheckedAtMs < MEMORY_CHECK_MS) return false;
     this.#memoryCheckedAtMs = this.#now();
-    return process.memoryUsage.rss() > maxMemoryBytes;
+    this.#isMemoryFull = process.memoryUsage.rss() > maxMemoryBytes;
+    return this.#isMemoryFull;
   }
+}
+
+function assertLimit(name: string, value: unknown): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw new MemqError("USAGE", `${name} is not a number from 0 on: ${String(value)}`);
 }
 
 /** 80 % of the memory that the cgroup allows, in bytes; undefined where there is no such limit. */
@@ -86,7 +87,7 @@ export function cgroupMemoryLimit(): number | undefined {
     try {
       const bytes = Number(readFileSync(path, "utf8"));
       // "max" is no number; cgroup 1 writes a number beyond any machine.
-      if (Number.isSafeInteger(bytes)) return Math.floor(bytes * CGROUP_SHARE);
+      if (Number.isSafeInteger(bytes) && bytes > 0) return Math.floor(bytes * CGROUP_SHARE);
     } catch {
       continue; // not this kind of cgroup
     }

@@ -2,6 +2,8 @@ import { MAX_BATCH } from "../ports/broker.ts";
 
 // How much work one claim may hold: other runs find work too, and a killed one holds little.
 const AHEAD_MS = 50;
+// What would wait longer than this behind tasks that turned out slow is left to other runs.
+const SURPLUS_MS = 5_000;
 // Beyond this a claim's cost is spread thin enough.
 const MOST = 512;
 // How much the last tasks count against those before.
@@ -15,6 +17,16 @@ export class ClaimSize {
 
   constructor(concurrency: number) {
     this.#concurrency = concurrency;
+  }
+
+  /** What a task took lately, in ms; 0 before the first. */
+  get meanMs(): number {
+    return this.#meanMs ?? 0;
+  }
+
+  /** How many claimed tasks may wait for a lane; the others are better handed back. */
+  get mostWaiting(): number {
+    return Math.ceil((SURPLUS_MS * this.#concurrency) / Math.max(this.meanMs, SURPLUS_MS / MOST));
   }
 
   /** No-op tasks: hundreds. Slow ones: as many as can run now. It at most doubles from claim to claim. */

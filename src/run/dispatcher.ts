@@ -1,19 +1,26 @@
-import type { Claim } from "../ports/broker.ts";
 import { MemqError, describeError } from "../errors.ts";
+import type { Claim } from "../ports/broker.ts";
+import { MAX_TIMER_MS } from "../ports/clock.ts";
 import { formatDuration } from "../task/duration.ts";
 import type { Registry, Target } from "./registry.ts";
-import { contextStore, type RunningTask } from "./task-context.ts";
+import { RunningCall } from "./running-call.ts";
+import { contextStore, type HandlerContext } from "./task-context.ts";
+import { harmless } from "./thrown.ts";
 
-/** What a handler did with a task. */
+/** What a handler did with a task. What it threw can be looked at without harm. */
 export type Ending =
   | { readonly kind: "returned"; readonly value: unknown }
   | { readonly kind: "threw"; readonly thrown: unknown };
 
 /** A call under way. `abort` tells the handler through its signal; `ending` is there at once when it was synchronous. */
 export interface Dispatched {
+  /** The promise never rejects. */
   readonly ending: Ending | Promise<Ending>;
   abort(reason: Error): void;
 }
+
+// Closing is flushing and disconnecting; whoever needs longer would keep cron waiting for ever.
+const CLOSE_MS = 10_000;
 
 /** Calls handler methods by reflection, one instance per class and run. */
 export class Dispatcher {
@@ -21,11 +28,14 @@ export class Dispatcher {
   readonly #queue: string;
   readonly #say: (line: string) => void;
   readonly #instances = new Map<string, object>();
+  readonly #store = contextStore();
+  readonly #noTask: HandlerContext;
 
   constructor(registry: Registry, queue: string, say: (line: string) => void) {
     this.#registry = registry;
     this.#queue = queue;
     this.#say = say;
+    this.#noTask = { queue, running: undefined };
   }
 
   /** The method a task calls, or why there is none. */
@@ -39,46 +49,47 @@ export class Dispatcher {
     if (handler === undefined)
       throw new MemqError("HANDLER_MISSING", `there is no handler class "${className}"`);
     try {
-      this.#instance(className, handler);
-    } catch (cause) {
+      this.#store.run(this.#noTask, () => this.#instance(className, handler));
+    } catch (thrown) {
+      const cause = harmless(thrown);
       throw new MemqError("HANDLER_MISSING", `new ${className}() failed: ${describeError(cause)}`, { cause });
     }
   }
 
   /** Calls the method with exactly the published arguments. `timeoutMs` ends the attempt, not the handler. */
   dispatch(claim: Claim, target: Target, timeoutMs: number): Dispatched {
-    const context = new RunningContext(claim, this.#queue, this.#say);
-    const called = this.#call(context, claim, target);
-    const ending = called.kind === "pending" ? settleWithin(called.value, context, timeoutMs) : called;
+    const call = new RunningCall(claim, { queue: this.#queue, say: this.#say });
+    const ending = this.#store.run(call, () => {
+      const called = this.#call(claim, target);
+      return "pending" in called ? endingWithin(timeoutMs, call, called.pending) : called;
+    });
     return {
       ending,
       abort: (reason) => {
-        context.abort(reason);
+        call.abort(reason);
       },
     };
   }
 
   /** Awaits `[Symbol.asyncDispose]` or `close` of every instance; what one throws is passed to `report`. */
   async close(report: (error: unknown) => void): Promise<void> {
-    for (const instance of this.#instances.values()) {
+    for (const [className, instance] of this.#instances) {
       try {
-        await dispose(instance);
-      } catch (error) {
-        report(error);
+        await this.#store.run(this.#noTask, () => within(CLOSE_MS, dispose(instance)));
+      } catch (thrown) {
+        const cause = harmless(thrown);
+        report(new Error(`${className} could not be closed: ${describeError(cause)}`, { cause }));
       }
     }
     this.#instances.clear();
   }
 
-  #call(context: RunningContext, claim: Claim, target: Target): Ending | Pending {
+  #call(claim: Claim, { className, handler, method }: Target): Ending | Pending {
     try {
-      const instance = this.#instance(target.className, target.handler);
-      const value = contextStore().run(context, () =>
-        Reflect.apply(target.method, instance, claim.task.args),
-      );
-      return isThenable(value) ? { kind: "pending", value } : { kind: "returned", value };
+      const value: unknown = Reflect.apply(method, this.#instance(className, handler), claim.task.args);
+      return isThenable(value) ? { pending: endingOf(value) } : { kind: "returned", value };
     } catch (thrown) {
-      return { kind: "threw", thrown };
+      return { kind: "threw", thrown: harmless(thrown) };
     }
   }
 
@@ -91,50 +102,26 @@ export class Dispatcher {
   }
 }
 
-class RunningContext implements RunningTask {
-  readonly id: string;
-  readonly queue: string;
-  readonly attempt: number;
-  readonly log: (line: string) => void;
-  #controller: AbortController | undefined;
-  #aborted: Error | undefined;
-  #interrupt: ((reason: Error) => void) | undefined;
+interface Pending {
+  readonly pending: Promise<Ending>;
+}
 
-  constructor(claim: Claim, queue: string, say: (line: string) => void) {
-    this.id = claim.task.id;
-    this.queue = queue;
-    this.attempt = claim.attempt;
-    this.log = (line) => {
-      say(`${claim.task.id}: ${line}`);
-    };
-  }
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as { then?: unknown }).then === "function";
+}
 
-  // Made on demand: most handlers never look at it.
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
-    return this.#controller.signal;
-  }
-
-  /** `interrupt` is called once, when the attempt is aborted. */
-  onAbort(interrupt: (reason: Error) => void): void {
-    this.#interrupt = interrupt;
-  }
-
-  abort(reason: Error): void {
-    if (this.#aborted !== undefined) return;
-    this.#aborted = reason;
-    this.#controller?.abort(reason);
-    this.#interrupt?.(reason);
+/** Whatever a `then` of the user's own does, it ends in one ending. */
+async function endingOf(value: PromiseLike<unknown>): Promise<Ending> {
+  try {
+    return { kind: "returned", value: await value };
+  } catch (thrown) {
+    return { kind: "threw", thrown: harmless(thrown) };
   }
 }
 
 /** The ending of an asynchronous call, or the abort that came first. */
-function settleWithin(
-  value: PromiseLike<unknown>,
-  context: RunningContext,
-  timeoutMs: number,
-): Promise<Ending> {
+function endingWithin(timeoutMs: number, call: RunningCall, pending: Promise<Ending>): Promise<Ending> {
   return new Promise((resolve) => {
     const end = (ending: Ending): void => {
       clearTimeout(timer);
@@ -142,36 +129,33 @@ function settleWithin(
     };
     const timer = setTimeout(
       () => {
-        context.abort(new Error(`timed out after ${formatDuration(timeoutMs)}`));
+        call.abort(new Error(`timed out after ${formatDuration(timeoutMs)}`));
       },
       Math.min(timeoutMs, MAX_TIMER_MS),
     );
-    context.onAbort((thrown) => {
+    call.onAbort((thrown) => {
       end({ kind: "threw", thrown });
     });
-    value.then(
-      (result) => {
-        end({ kind: "returned", value: result });
-      },
-      (thrown: unknown) => {
-        end({ kind: "threw", thrown });
-      },
-    );
+    void pending.then(end);
   });
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1; // what setTimeout can take
-
-interface Pending {
-  readonly kind: "pending";
-  readonly value: PromiseLike<unknown>;
-}
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 async function dispose(instance: object): Promise<void> {
   const closing = instance as { [Symbol.asyncDispose]?: unknown; close?: unknown };
   const close = closing[Symbol.asyncDispose] ?? closing.close;
   if (typeof close === "function") await Reflect.apply(close, instance, []);
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`it took longer than ${formatDuration(ms)}`));
+    }, ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,18 +1,23 @@
+import { syncBuiltinESMExports } from "node:module";
 import { contextStore } from "./task-context.ts";
 
 /**
- * While a run works, `process.exit` inside a handler fails that one attempt instead of ending the run and
- * everything it holds. Outside handlers it does what it always does.
+ * While a run works, `process.exit` in handler code throws instead of ending the run and everything it
+ * holds: in a method it fails that one attempt. Outside handlers it does what it always does.
  * @returns what puts the real one back.
  */
 export function guardExit(): () => void {
-  const realExit = process.exit.bind(process);
-  const guarded = (code?: number | string | null): never => {
-    if (contextStore().getStore() === undefined) return realExit(code);
+  const real = process.exit; // eslint-disable-line @typescript-eslint/unbound-method -- to be put back as it was
+  replaceExit((code) => {
+    if (contextStore().getStore() === undefined) return Reflect.apply(real, process, [code]);
     throw new Error(`the handler called process.exit(${code === undefined ? "" : String(code)})`);
-  };
-  process.exit = guarded;
+  });
   return () => {
-    process.exit = realExit;
+    replaceExit(real);
   };
+}
+
+function replaceExit(exit: typeof process.exit): void {
+  process.exit = exit;
+  syncBuiltinESMExports(); // import { exit } from "node:process" is a copy
 }

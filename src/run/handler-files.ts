@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { basename, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemqError, describeError } from "../errors.ts";
+import { harmlessError } from "./thrown.ts";
 
 const EXTENSIONS: readonly string[] = [".mjs", ".js", ".ts"];
 
@@ -36,7 +37,7 @@ export function findHandlerFiles(place: HandlerPlace): readonly string[] {
     );
   }
   if (!existsSync(start)) throw new MemqError("HANDLER_MISSING", `handlers = ${start} is not there`);
-  const files = statSync(start).isDirectory() ? filesIn(start) : [start];
+  const files = filesAt(start);
   if (files.length === 0) throw new MemqError("HANDLER_MISSING", `no .mjs, .js or .ts file in ${start}`);
   return files;
 }
@@ -50,9 +51,20 @@ function defaultPlace({ folder, className }: HandlerPlace): string | undefined {
     .find((path) => existsSync(path));
 }
 
+function filesAt(start: string): readonly string[] {
+  try {
+    return statSync(start).isDirectory() ? filesIn(start) : [start];
+  } catch (cause) {
+    throw new MemqError("HANDLER_MISSING", `${start} cannot be read: ${describeError(cause)}`, { cause });
+  }
+}
+
+// Neither types nor tests that lie beside the handlers are handlers.
+const NO_HANDLERS = /^[._]|\.d\.ts$|\.(?:test|spec)\.\w+$/;
+
 const filesIn = (folder: string): readonly string[] =>
   readdirSync(folder)
-    .filter((name) => EXTENSIONS.includes(extname(name)) && !/^[._]|\.d\.ts$/.test(name))
+    .filter((name) => EXTENSIONS.includes(extname(name)) && !NO_HANDLERS.test(name))
     .sort()
     .map((name) => join(folder, name));
 
@@ -60,21 +72,24 @@ const filesIn = (folder: string): readonly string[] =>
 export async function importHandlerFile(path: string): Promise<HandlerFile> {
   try {
     return { path, exports: await importModule(path) };
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = harmlessError(thrown); // a module can throw anything while it is loaded
     if (cause instanceof MemqError) throw cause;
-    const what = cause instanceof Error ? cause.name : "Error";
-    throw new MemqError("HANDLER_MISSING", `${path} could not be loaded: ${what}: ${describeError(cause)}`, {
-      cause,
-    });
+    throw new MemqError(
+      "HANDLER_MISSING",
+      `${path} could not be loaded: ${cause.name}: ${describeError(cause)}`,
+      { cause },
+    );
   }
 }
 
 async function importModule(path: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  } catch (error) {
+  } catch (thrown) {
+    const error = harmlessError(thrown);
     if (extname(path) !== ".ts" || !isBeyondNode(error)) throw error;
-    return importWithJiti(path);
+    return importWithJiti(path, error);
   }
 }
 
@@ -86,20 +101,29 @@ const BEYOND_NODE = new Set([
   "ERR_MODULE_NOT_FOUND",
 ]);
 
-const isBeyondNode = (error: unknown): boolean =>
-  error instanceof SyntaxError || BEYOND_NODE.has((error as NodeJS.ErrnoException).code ?? "");
+const isBeyondNode = (error: Error): boolean =>
+  error instanceof SyntaxError || BEYOND_NODE.has(codeOf(error));
+const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? "";
 
 interface Jiti {
   createJiti(from: string): { import(path: string): Promise<Record<string, unknown>> };
 }
 
-async function importWithJiti(path: string): Promise<Record<string, unknown>> {
+/** `refused` is what Node said. */
+async function importWithJiti(path: string, refused: Error): Promise<Record<string, unknown>> {
   const jiti = await loadJiti(path);
-  return jiti.createJiti(path).import(path);
+  if (jiti !== undefined) return jiti.createJiti(path).import(path);
+  // Most likely a package is missing: Node's own words say which.
+  if (codeOf(refused) === "ERR_MODULE_NOT_FOUND") throw refused;
+  throw new MemqError(
+    "HANDLER_MISSING",
+    `${basename(path)} needs more than Node ${process.versions.node} can do with TypeScript: npm install jiti`,
+    { cause: refused },
+  );
 }
 
 /** jiti as the user's project has it, else as installed beside memq. */
-async function loadJiti(path: string): Promise<Jiti> {
+async function loadJiti(path: string): Promise<Jiti | undefined> {
   for (const from of [path, import.meta.url]) {
     try {
       const found = createRequire(from).resolve("jiti");
@@ -108,8 +132,5 @@ async function loadJiti(path: string): Promise<Jiti> {
       continue; // not there: the next place
     }
   }
-  throw new MemqError(
-    "HANDLER_MISSING",
-    `${basename(path)} needs more than Node ${process.versions.node} can do with TypeScript: npm install jiti`,
-  );
+  return undefined;
 }

@@ -1,4 +1,6 @@
 import { EventEmitter } from "node:events";
+import { Duplex, PassThrough, Readable, Stream, Transform, Writable } from "node:stream";
+import { types } from "node:util";
 import { isPublicName } from "../task/call.ts";
 
 /** A handler class as the user wrote it. */
@@ -31,7 +33,7 @@ export function findMethod(handler: HandlerClass, name: string): HandlerMethod |
     const property = Object.getOwnPropertyDescriptor(prototype, name);
     if (property === undefined) continue;
     const value: unknown = property.value;
-    return typeof value === "function" && !isConstructor(value) ? (value as HandlerMethod) : undefined;
+    return isCallable(value) ? value : undefined;
   }
   return undefined;
 }
@@ -54,10 +56,34 @@ function* ownPrototypes(handler: HandlerClass): Generator<object> {
   }
 }
 
+// Node's own classes are written in JavaScript: nothing in their text tells them from the user's.
+const NODE_CLASSES: readonly unknown[] = [
+  EventEmitter,
+  Stream,
+  Readable,
+  Writable,
+  Duplex,
+  Transform,
+  PassThrough,
+];
+
 function isBuiltIn(prototype: object): boolean {
-  if (prototype === Object.prototype || prototype === EventEmitter.prototype) return true;
+  if (prototype === Object.prototype) return true;
   const maker: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
-  return typeof maker === "function" && /\{\s*\[native code\]\s*\}$/.test(FUNCTION_TEXT(maker));
+  if (typeof maker !== "function") return false;
+  return NODE_CLASSES.includes(maker) || isGlobal(maker) || isNative(maker);
 }
+
+/** EventTarget, Request and the like; what a user puts there is enumerable. */
+function isGlobal(maker: object & { readonly name: string }): boolean {
+  const place = Object.getOwnPropertyDescriptor(globalThis, maker.name);
+  return place?.enumerable === false && (globalThis as Record<string, unknown>)[maker.name] === maker;
+}
+
+const isNative = (maker: object): boolean => /\{\s*\[native code\]\s*\}$/.test(FUNCTION_TEXT(maker));
+
+/** A generator's body would not run when it is called: the task would be done without having done anything. */
+const isCallable = (value: unknown): value is HandlerMethod =>
+  typeof value === "function" && !isConstructor(value) && !types.isGeneratorFunction(value);
 
 const isConstructor = (value: object): boolean => /^class\b/.test(FUNCTION_TEXT(value));

@@ -19,24 +19,30 @@ export interface Target {
   readonly settings: MethodSettings;
 }
 
+interface Registered {
+  readonly handler: HandlerClass;
+  readonly tasks: TaskSettings | undefined;
+  /** What was looked up before: the same few methods are called over and over. */
+  readonly targets: Map<string, Target>;
+}
+
 /** The allow-list of one queue: the handler classes that were registered, and nothing else. */
 export class Registry {
-  readonly #classes = new Map<
-    string,
-    { readonly handler: HandlerClass; readonly tasks: TaskSettings | undefined }
-  >();
+  readonly #classes = new Map<string, Registered>();
 
   get classNames(): readonly string[] {
     return [...this.#classes.keys()].sort();
   }
 
-  /** @throws MemqError HANDLER_MISSING when another class has that name. */
+  /** @throws MemqError HANDLER_MISSING when another class has that name, or its `static tasks` are no allow-list. */
   add(className: string, handler: HandlerClass): void {
     const known = this.#classes.get(className)?.handler;
     if (known !== undefined && known !== handler) {
       throw new MemqError("HANDLER_MISSING", `two handler classes are called "${className}"`);
     }
-    this.#classes.set(className, { handler, tasks: readTaskSettings(handler, className) });
+    const tasks = readTaskSettings(handler, className);
+    for (const name of tasks?.keys() ?? []) assertMethod(className, handler, name);
+    this.#classes.set(className, { handler, tasks, targets: new Map() });
   }
 
   handler(className: string): HandlerClass | undefined {
@@ -55,12 +61,31 @@ export class Registry {
     const found = this.#classes.get(className);
     if (found === undefined)
       return `there is no handler class "${className}"${hint(className, this.classNames)}`;
-    const call = found.tasks?.has(method) === false ? undefined : findMethod(found.handler, method);
-    if (call === undefined) {
-      return `class "${className}" has no method "${method}"${hint(method, this.methods(className))}`;
-    }
-    return { className, handler: found.handler, method: call, settings: found.tasks?.get(method) ?? {} };
+    const known = found.targets.get(method) ?? findTarget(found, className, method);
+    if (known === undefined) return this.#whyNone(found, className, method);
+    found.targets.set(method, known);
+    return known;
   }
+
+  #whyNone({ handler }: Registered, className: string, method: string): string {
+    if (findMethod(handler, method) !== undefined)
+      return `class "${className}" does not list "${method}" in its static tasks`;
+    return `class "${className}" has no method "${method}"${hint(method, this.methods(className))}`;
+  }
+}
+
+function findTarget({ handler, tasks }: Registered, className: string, name: string): Target | undefined {
+  const method = tasks?.has(name) === false ? undefined : findMethod(handler, name);
+  return method && { className, handler, method, settings: tasks?.get(name) ?? {} };
+}
+
+/** A misspelt name in the list would keep the right one from being called. */
+function assertMethod(className: string, handler: HandlerClass, name: string): void {
+  if (findMethod(handler, name) !== undefined) return;
+  throw new MemqError(
+    "HANDLER_MISSING",
+    `static tasks of ${className}: there is no method "${name}"${hint(name, methodNames(handler))}`,
+  );
 }
 
 function hint(word: string, candidates: readonly string[]): string {

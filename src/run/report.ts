@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
+import type { SlotHolder } from "../host/run-slots.ts";
 import type { Loss } from "../ports/broker.ts";
 import type { Listener, RunEvent } from "../telemetry/events.ts";
 import type { BatchEnd } from "./batch.ts";
@@ -15,9 +16,15 @@ export interface QueueReport {
   readonly leasesLost: number;
   readonly losses: readonly Loss[];
   readonly ms: number;
-  /** Why it ended; "failed" with what failed. */
+  /** Why it ended. `failure` says what failed: always when it is "failed", else a listener. */
   readonly ended: BatchEnd | "failed";
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
+  /** How many runs of this host worked on the queue meanwhile, this one included; absent: it was alone. */
+  readonly shared?: number;
+  /** Who has all the slots, when that is why it ended. */
+  readonly holders?: readonly SlotHolder[];
+  /** What is worth a person's look, a sentence each; absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** What a run did; `exit` is the worst of its queues. */
@@ -33,6 +40,8 @@ export class Tally {
   dead = 0;
   leasesLost = 0;
   readonly losses: Loss[] = [];
+  /** The first thing a listener threw: it has harmed no task, but is not forgotten. */
+  fault: { readonly thrown: unknown } | undefined;
   readonly #next: Listener;
 
   constructor(next: Listener) {
@@ -41,7 +50,11 @@ export class Tally {
 
   readonly listen: Listener = (event) => {
     this.#count(event);
-    this.#next(event);
+    try {
+      this.#next(event);
+    } catch (thrown) {
+      this.fault ??= { thrown };
+    }
   };
 
   #count(event: RunEvent): void {

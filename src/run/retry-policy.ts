@@ -13,6 +13,9 @@ const JITTER_SHARE = 0.1;
 // Waits shorter than this are meant to the point.
 const MIN_JITTERED_MS = 1_000;
 
+// Kept with the task for people to read; a whole dump would outweigh the task.
+const MAX_ERROR_CHARS = 4_096;
+
 /** The most attempts a task gets under a policy, its own `retries` counting before the policy's. */
 export const maxAttempts = (task: Task, policy: RetryPolicy): number =>
   (task.retries ?? policy.waitsMs.length) + 1;
@@ -29,7 +32,7 @@ export interface Failure {
 
 /** Whether a failed task is tried again, and when. */
 export function decide(failure: Failure, policy: RetryPolicy): Outcome {
-  const error = describeError(failure.thrown);
+  const error = describeError(failure.thrown).slice(0, MAX_ERROR_CHARS);
   if (failure.verb?.kind === "giveUp") return { kind: "dead", reason: error };
   const last = allowedAttempts(failure, policy);
   if (failure.attempt >= last) return { kind: "dead", reason: error };

@@ -1,83 +1,89 @@
-import { MemqError, EXIT, describeError } from "../errors.ts";
+import { MemqError, EXIT, describeError, worstExit } from "../errors.ts";
 import type { Broker } from "../ports/broker.ts";
-import { drain, type BatchParts } from "./batch.ts";
+import { afterwards, type Afterwards } from "./afterwards.ts";
 import { guardExit } from "./exit-guard.ts";
 import { Tally, type QueueReport, type RunReport } from "./report.ts";
 import { catchStrays } from "./strays.ts";
+import { warningsOf } from "../telemetry/warnings.ts";
+import { visit, type VisitEnd, type VisitParts } from "./visit.ts";
 
-/** One queue of a run: how its broker is opened, and what its batch needs besides. */
-export interface QueueRun extends Omit<BatchParts, "broker"> {
+/** One queue of a run: how its broker is opened, and what its visit needs besides. */
+export interface QueueRun extends Omit<VisitParts, "broker">, Afterwards {
   readonly queue: string;
   readonly open: () => Promise<Broker>;
 }
 
 /** Drains queues side by side. One that cannot be served is reported; the others are drained all the same. */
 export async function runQueues(queues: readonly QueueRun[]): Promise<RunReport> {
-  const reports = await Promise.all(queues.map(runQueue));
-  return { queues: reports, exit: worst(reports) };
+  return drainAll(queues.map((queue) => ({ ...queue, tally: new Tally(queue.tell) })));
 }
 
 /** The same in a process that does nothing else: handlers can neither exit it nor crash it with stray errors. */
 export async function runQueuesGuarded(queues: readonly QueueRun[]): Promise<RunReport> {
+  const tallied = queues.map((queue) => ({ ...queue, tally: new Tally(queue.tell) }));
   const restoreExit = guardExit();
-  const releaseStrays = catchStrays(queues);
+  const releaseStrays = catchStrays(tallied.map(({ queue, tally }) => ({ queue, tell: tally.listen })));
   try {
-    return await runQueues(queues);
+    return await drainAll(tallied);
   } finally {
     releaseStrays();
     restoreExit();
   }
 }
 
-async function runQueue(parts: QueueRun): Promise<QueueReport> {
+type Tallied = QueueRun & { readonly tally: Tally };
+
+async function drainAll(queues: readonly Tallied[]): Promise<RunReport> {
+  const reports = await Promise.all(queues.map(runQueue));
+  return { queues: reports, exit: worstExit(reports.flatMap(exitsOf)) };
+}
+
+async function runQueue(parts: Tallied): Promise<QueueReport> {
   const startedAtMs = performance.now();
-  const tally = new Tally(parts.tell);
-  const count = (): Omit<QueueReport, "ended" | "left"> => ({
-    queue: parts.queue,
-    done: tally.done,
-    retried: tally.retried,
-    dead: tally.dead,
-    leasesLost: tally.leasesLost,
-    losses: tally.losses,
-    ms: performance.now() - startedAtMs,
-  });
+  const { queue, tally } = parts;
+  parts.onHost?.runs.start(parts.clock.now());
+  const end = await endOf(parts);
+  const { done, retried, dead, leasesLost, losses } = tally;
+  const counts = { done, retried, dead, leasesLost, losses };
+  return afterwards(parts, { queue, ...counts, ms: performance.now() - startedAtMs, ...end });
+}
+
+type End = Pick<QueueReport, "ended" | "left" | "failure" | "holders" | "warnings">;
+
+async function endOf(parts: Tallied): Promise<End> {
+  const { queue, tally } = parts;
   try {
     const broker = await parts.open();
-    const ended = await drain({ ...parts, broker, tell: tally.listen });
-    for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue: parts.queue, loss });
-    return { ...count(), ended, left: await leftIn(broker) };
+    const end = await visit({ ...parts, broker, tell: tally.listen });
+    for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue, loss });
+    const depth = await broker.depth();
+    const failure = failureOf(parts, end);
+    return {
+      ended: end.ended,
+      left: depth.waiting + depth.delayed + depth.running,
+      ...(end.ended === "full" && { holders: end.holders }),
+      ...(failure !== undefined && { failure }),
+      warnings: warningsOf(depth, parts.warn ?? {}, parts.clock.now()),
+    };
   } catch (error) {
     const code = error instanceof MemqError ? error.code : "BUG";
-    return { ...count(), ended: "failed", left: undefined, failure: { code, message: describeError(error) } };
+    return { ended: "failed", left: undefined, failure: { code, message: describeError(error) } };
   }
 }
 
-async function leftIn(broker: Broker): Promise<number> {
-  const { waiting, delayed, running } = await broker.depth();
-  return waiting + delayed + running;
+/** What failed in a visit that came to its end. */
+function failureOf({ tally, onHost }: Tallied, { ended, holders }: VisitEnd): QueueReport["failure"] {
+  if (tally.fault !== undefined) {
+    return { code: "BUG", message: `a listener threw: ${describeError(tally.fault.thrown)}` };
+  }
+  if (ended !== "full" || onHost?.whenFull !== "fail") return undefined;
+  return { code: "RUNS_FULL", message: `${String(holders.length)} runs work on it already` };
 }
 
-// From the least to the most alarming; the numbers of sysexits are not in that order.
-const SEVERITY: readonly number[] = [
-  EXIT.ok,
-  EXIT.deadLetters,
-  EXIT.tryLater,
-  EXIT.usage,
-  EXIT.data,
-  EXIT.loss,
-  EXIT.unreachable,
-  EXIT.config,
-  EXIT.bug,
-];
-
-/** The exit code of several queues: the most alarming one. */
-export function worst(reports: readonly QueueReport[]): number {
-  const exits = reports.map(exitOf);
-  return exits.reduce((a, b) => (SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a), EXIT.ok);
-}
-
-function exitOf(report: QueueReport): number {
-  if (report.failure !== undefined) return new MemqError(report.failure.code, "").exit;
-  if (report.losses.length > 0 || report.leasesLost > 0) return EXIT.loss;
-  return report.dead > 0 ? EXIT.deadLetters : EXIT.ok;
+function exitsOf({ failure, losses, leasesLost, dead }: QueueReport): readonly number[] {
+  return [
+    failure === undefined ? EXIT.ok : new MemqError(failure.code, "").exit,
+    losses.length > 0 || leasesLost > 0 ? EXIT.loss : EXIT.ok,
+    dead > 0 ? EXIT.deadLetters : EXIT.ok,
+  ];
 }

@@ -1,39 +1,60 @@
-import type { Broker, Claim, Settled, Settlement } from "../ports/broker.ts";
-import type { Outcome } from "../task/outcome.ts";
+import type { Broker, Settled, Settlement } from "../ports/broker.ts";
+import type { Listener, RunEvent } from "../telemetry/events.ts";
 
 // What a kill may repeat: acknowledgements wait for each other at most this long.
 const GROUP_MS = 5;
 // One transaction or round trip of a good size; more gains nothing.
 const GROUP_LIMIT = 256;
 
+/** What a settler works with. */
+export interface SettlerParts {
+  readonly broker: Broker;
+  readonly tell: Listener;
+  /** Told what made a group fail that nobody awaits. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** An outcome to record, and what is told once it is recorded. */
+export interface Recorded extends Settlement {
+  readonly event: RunEvent;
+}
+
 /** Groups the outcomes of fast tasks into one settle; slow, failed and last ones go at once. */
 export class Settler {
-  readonly #broker: Broker;
-  readonly #onLost: (claim: Claim) => void;
-  #pending: Settlement[] = [];
+  readonly #parts: SettlerParts;
+  #pending: Recorded[] = [];
   #oldestAtMs = 0;
   #turn: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(broker: Broker, onLost: (claim: Claim) => void) {
-    this.#broker = broker;
-    this.#onLost = onLost;
+  constructor(parts: SettlerParts) {
+    this.#parts = parts;
   }
 
   /**
-   * Records an outcome. Resolves at once while the group may still grow, else when it is settled.
+   * Records an outcome. Undefined while the group may still grow, else a promise until it is settled.
    * `atOnce`: do not group it.
    */
-  add(claim: Claim, outcome: Outcome, atOnce: boolean): Promise<void> | undefined {
-    if (this.#pending.length === 0) this.#oldestAtMs = performance.now();
-    this.#pending.push({ claim, outcome });
+  add(recorded: Recorded, atOnce: boolean): Promise<void> | undefined {
+    if (this.#pending.push(recorded) === 1) this.#begin();
     if (!atOnce && this.#pending.length < GROUP_LIMIT && !this.#isOld()) return undefined;
     return this.flush();
   }
 
   /** Settles everything recorded so far. */
   flush(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#settlePending());
+    clearTimeout(this.#timer);
+    // A group that failed was reported to who awaited it; the next ones are recorded all the same.
+    this.#turn = this.#turn.catch(ignoreReported).then(() => this.#settlePending());
     return this.#turn;
+  }
+
+  /** A group must not wait for a slow task that comes after it. */
+  #begin(): void {
+    this.#oldestAtMs = performance.now();
+    this.#timer = setTimeout(() => {
+      this.flush().catch(this.#parts.onFailure);
+    }, GROUP_MS);
   }
 
   #isOld(): boolean {
@@ -41,18 +62,21 @@ export class Settler {
   }
 
   async #settlePending(): Promise<void> {
-    if (this.#pending.length === 0) return;
-    const group = this.#pending;
-    this.#pending = [];
-    const answers = await this.#broker.settle(group);
-    for (const [index, answer] of answers.entries()) this.#judge(answer, group[index]);
-    await eventLoopTurn();
+    while (this.#pending.length > 0) {
+      const group = this.#pending.splice(0, GROUP_LIMIT);
+      const answers = await this.#parts.broker.settle(group);
+      for (const [index, recorded] of group.entries()) this.#tell(recorded, answers[index]);
+      await eventLoopTurn();
+    }
   }
 
-  #judge(answer: Settled, settlement: Settlement | undefined): void {
-    if (answer === "lost" && settlement !== undefined) this.#onLost(settlement.claim);
+  #tell({ claim, event }: Recorded, answer: Settled | undefined): void {
+    const { broker, tell } = this.#parts;
+    tell(answer === "settled" ? event : { kind: "leaseLost", queue: broker.queue, task: claim.task });
   }
 }
+
+const ignoreReported = (): void => undefined;
 
 /** Synchronous handlers on a synchronous store would otherwise keep signals and timers waiting. */
 const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,18 +1,25 @@
-import { describeError } from "../errors.ts";
+import type { Listener } from "../telemetry/events.ts";
 import { contextStore } from "./task-context.ts";
-import type { QueueRun } from "./run.ts";
+import { harmless, harmlessError } from "./thrown.ts";
+
+/** A queue of the run, and who is told what happens to it. */
+export interface Told {
+  readonly queue: string;
+  readonly tell: Listener;
+}
 
 /**
  * Errors that a handler lets loose where nobody awaits them (a timer's callback, a forgotten promise)
- * would end the process and everything it holds. They are told instead, with the task if it is known.
+ * would end the process and everything it holds. They are told instead, and fail the attempt that let them
+ * loose if it is still under way.
  * @returns what ends the catching.
  */
-export function catchStrays(queues: readonly QueueRun[]): () => void {
-  const catchOne = (error: unknown): void => {
+export function catchStrays(queues: readonly Told[]): () => void {
+  const catchOne = (thrown: unknown): void => {
     const context = contextStore().getStore();
     const owner = queues.find(({ queue }) => queue === context?.queue) ?? queues[0];
-    context?.abort(error instanceof Error ? error : new Error(describeError(error)));
-    owner?.tell({ kind: "stray", queue: owner.queue, error });
+    context?.running?.abort(harmlessError(thrown));
+    owner?.tell({ kind: "stray", queue: owner.queue, error: harmless(thrown) });
   };
   process.on("uncaughtException", catchOne);
   process.on("unhandledRejection", catchOne);

@@ -19,22 +19,28 @@ export interface RunningTask extends TaskContext {
   abort(error: Error): void;
 }
 
+/** Where handler code runs: for a task, or without one while an instance is made or closed. */
+export interface HandlerContext {
+  readonly queue: string;
+  readonly running: RunningTask | undefined;
+}
+
 // A handler may import another copy of this package than the command that runs it: the store is
 // shared through a registered symbol.
 const STORE = Symbol.for("memq.task");
 
 interface Shared {
-  [STORE]: AsyncLocalStorage<RunningTask> | undefined;
+  [STORE]: AsyncLocalStorage<HandlerContext> | undefined;
 }
 
-/** The running task's context, carried along its async calls. */
-export function contextStore(): AsyncLocalStorage<RunningTask> {
-  return ((globalThis as unknown as Shared)[STORE] ??= new AsyncLocalStorage<RunningTask>());
+/** The context of the handler code that is running, carried along its async calls. */
+export function contextStore(): AsyncLocalStorage<HandlerContext> {
+  return ((globalThis as unknown as Shared)[STORE] ??= new AsyncLocalStorage<HandlerContext>());
 }
 
-/** The task that is being worked on. @throws MemqError USAGE outside a handler. */
+/** The task that is being worked on. @throws MemqError USAGE outside a handler's method. */
 export function task(): TaskContext {
-  const context = contextStore().getStore();
-  if (context === undefined) throw new MemqError("USAGE", "task() was called outside a handler");
-  return context;
+  const running = contextStore().getStore()?.running;
+  if (running === undefined) throw new MemqError("USAGE", "task() was called outside a handler's method");
+  return running;
 }

@@ -1,8 +1,9 @@
 import { MemqError } from "../errors.ts";
+import { inexactInteger } from "./exact-number.ts";
 import { readLiteralCall } from "./literal-call.ts";
 import type { Call, Json } from "./task.ts";
 
-const IDENTIFIER = /^[\p{ID_Start}$][\p{ID_Continue}$\u200c\u200d]*$/u;
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 const METHOD_THEN_PARENTHESIS = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u;
 
 // What every object inherits can never be a task; the dispatcher refuses it too.
@@ -38,14 +39,14 @@ export function parseCall(words: readonly string[], options: CallWords = {}): Ca
 /** The call itself, when its names could be a handler's. @throws MemqError CALL_INVALID */
 export function checkedCall<T extends Call>(call: T): T {
   assertMethodName(call.method);
-  if (call.class !== undefined && !IDENTIFIER.test(call.class)) {
+  if (call.class !== undefined && !isIdentifier(call.class)) {
     throw new MemqError("CALL_INVALID", `${quoted(call.class)} cannot be the name of a class`);
   }
   return call;
 }
 
 function assertMethodName(method: string): void {
-  if (!IDENTIFIER.test(method)) {
+  if (!isIdentifier(method)) {
     throw new MemqError("CALL_INVALID", `${quoted(method)} cannot be the name of a method`);
   }
   if (!isPublicName(method)) {
@@ -56,11 +57,21 @@ function assertMethodName(method: string): void {
 /** False for `constructor`, `_x` and whatever every object inherits. */
 export const isPublicName = (method: string): boolean => !method.startsWith("_") && !INHERITED.has(method);
 
+// Plain JavaScript can pass anything, and a pattern would read undefined as the word "undefined".
+const isIdentifier = (name: unknown): boolean => typeof name === "string" && IDENTIFIER.test(name);
+
 function parseJsonArg(text: string, index: number): Json {
+  const where = `argument ${String(index + 1)}`;
+  const inexact = inexactInteger(text);
+  if (inexact !== undefined) {
+    throw new MemqError(
+      "ARGS_INVALID",
+      `${where}: ${inexact} is too large to stay exact, write it in quotes`,
+    );
+  }
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    const where = `argument ${String(index + 1)}`;
     throw new MemqError(
       "ARGS_INVALID",
       `${where} is not JSON: ${quoted(text)} (a string needs its quotes: '"hello"')`,
@@ -70,7 +81,8 @@ function parseJsonArg(text: string, index: number): Json {
 }
 
 /** The user's text, quoted back, cut where it is long. */
-function quoted(text: string): string {
+function quoted(given: unknown): string {
+  const text = typeof given === "string" ? given : typeof given;
   const limit = 60; // more would push the sentence off a mail's line
   return JSON.stringify(text.length <= limit ? text : `${text.slice(0, limit)}…`);
 }

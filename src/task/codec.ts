@@ -1,11 +1,9 @@
-import { MemqError } from "../errors.ts";
+import { MemqError, describeError } from "../errors.ts";
+import { assertLossless } from "./lossless.ts";
 import type { Draft, Json, Task } from "./task.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
 const CODEC_VERSION = 1;
-
-// A handler's stack ends before a deeper nesting does; and JSON.stringify recurses.
-const MAX_DEPTH = 500;
 
 interface Body {
   readonly v: number;
@@ -53,20 +51,31 @@ export function plainCodec(maxBytes: number): Codec {
 }
 
 function encodeBody(draft: Draft, maxBytes: number): string {
-  for (const [index, arg] of draft.args.entries()) assertJson(arg, `argument ${String(index + 1)}`, 0);
-  const body: Body = {
-    v: CODEC_VERSION,
-    ...(draft.class !== undefined && { c: draft.class }),
-    m: draft.method,
-    a: draft.args,
-    ...(draft.key !== undefined && { k: draft.key }),
-    ...(draft.retries !== undefined && { r: draft.retries }),
-    ...(draft.timeoutMs !== undefined && { t: draft.timeoutMs }),
-  };
-  const text = JSON.stringify(body);
+  const text = textOf(draft, maxBytes);
   assertSize(text, maxBytes);
   return text;
 }
+
+/** Getters and proxies run the user's code while they are looked at: what that throws is an argument's fault. */
+function textOf(draft: Draft, maxBytes: number): string {
+  try {
+    assertLossless(draft.args, maxBytes);
+    return JSON.stringify(bodyOf(draft));
+  } catch (cause) {
+    if (cause instanceof MemqError) throw cause;
+    throw new MemqError("ARGS_INVALID", `an argument cannot be read: ${describeError(cause)}`, { cause });
+  }
+}
+
+const bodyOf = (draft: Draft): Body => ({
+  v: CODEC_VERSION,
+  ...(draft.class !== undefined && { c: draft.class }),
+  m: draft.method,
+  a: draft.args,
+  ...(draft.key !== undefined && { k: draft.key }),
+  ...(draft.retries !== undefined && { r: draft.retries }),
+  ...(draft.timeoutMs !== undefined && { t: draft.timeoutMs }),
+});
 
 function assertSize(text: string, maxBytes: number): void {
   if (text.length * 3 <= maxBytes) return; // no UTF-16 unit takes more than 3 bytes
@@ -106,51 +115,18 @@ function makeTask(id: string, bornAt: number, body: Body): Task {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const isOptional = (value: unknown, type: "string" | "number"): boolean =>
-  value === undefined || typeof value === type;
+const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string";
+const isOptionalNumber = (value: unknown, least: number): boolean =>
+  value === undefined || (typeof value === "number" && value >= least && value < Infinity);
 
 function isBody(body: Record<string, unknown>): body is Record<string, unknown> & Body {
   return (
     body["v"] === CODEC_VERSION &&
     typeof body["m"] === "string" &&
     Array.isArray(body["a"]) &&
-    isOptional(body["c"], "string") &&
-    isOptional(body["k"], "string") &&
-    isOptional(body["r"], "number") &&
-    isOptional(body["t"], "number")
+    isOptionalText(body["c"]) &&
+    isOptionalText(body["k"]) &&
+    isOptionalNumber(body["r"], 0) &&
+    isOptionalNumber(body["t"], Number.MIN_VALUE)
   );
 }
-
-function assertJson(value: unknown, where: string, depth: number): void {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return;
-  if (typeof value === "number") assertNumber(value, where);
-  else if (typeof value !== "object") throw lossy(where, describeValue(value));
-  else if (depth >= MAX_DEPTH) throw lossy(where, "nested too deeply, or a loop");
-  else if (Array.isArray(value)) assertItems(value, where, depth);
-  else assertMembers(value, where, depth);
-}
-
-function assertNumber(value: number, where: string): void {
-  if (Object.is(value, -0)) throw lossy(where, "-0");
-  if (!Number.isFinite(value)) throw lossy(where, String(value));
-}
-
-function assertItems(value: readonly unknown[], where: string, depth: number): void {
-  // A plain loop sees the holes that forEach skips.
-  for (let i = 0; i < value.length; i++) assertJson(value[i], `${where}[${String(i)}]`, depth + 1);
-}
-
-function assertMembers(value: object, where: string, depth: number): void {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw lossy(where, `a ${className(value)}`);
-  if (Object.getOwnPropertySymbols(value).length > 0) throw lossy(where, "an object with a symbol key");
-  for (const [key, member] of Object.entries(value)) {
-    if (key === "toJSON" && typeof member === "function") throw lossy(where, "an object with toJSON");
-    assertJson(member, `${where}.${key}`, depth + 1);
-  }
-}
-
-const className = (value: object): string => value.constructor.name;
-const describeValue = (value: unknown): string => (value === undefined ? "undefined" : `a ${typeof value}`);
-const lossy = (where: string, what: string): MemqError =>
-  new MemqError("ARGS_INVALID", `${where} is ${what}, which JSON would lose`);

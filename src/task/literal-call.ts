@@ -1,4 +1,5 @@
 import { MemqError } from "../errors.ts";
+import { inexactInteger } from "./exact-number.ts";
 import type { Call, Json } from "./task.ts";
 
 /**
@@ -17,17 +18,25 @@ export function readLiteralCall(text: string): Call {
 }
 
 const NAME = /[\p{ID_Start}$_][\p{ID_Continue}$]*/uy;
-const NUMBER = /-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?![\p{ID_Continue}$.])/uy;
-const WORDS: Readonly<Record<string, boolean | null>> = { true: true, false: false, null: null };
-const ESCAPES: Readonly<Record<string, string>> = {
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  b: "\b",
-  f: "\f",
-  v: "\v",
-  "0": "\0",
-};
+// No leading zeros: 007 is octal to some and a name to others, and a number would lose them.
+const NUMBER = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?![\p{ID_Continue}$.])/uy;
+// Maps, because an object would also know the word "constructor".
+const WORDS = new Map([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+]);
+const ESCAPES = new Map([
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["v", "\v"],
+  ["0", "\0"],
+  ["\n", ""], // a line that goes on
+]);
+const MAX_CODE_POINT = 0x10_ffff;
 const MAX_NESTING = 500; // as deep as the codec keeps
 
 class LiteralReader {
@@ -75,9 +84,7 @@ class LiteralReader {
     if (next === "'" || next === '"') return this.#string(next);
     if (this.#take("[")) return this.list("]", () => this.value());
     if (this.#take("{")) return Object.fromEntries(this.list("}", () => this.#member()));
-    const number = this.token(NUMBER);
-    if (number !== undefined) return Number(number);
-    return this.#word();
+    return this.#number() ?? this.#word();
   }
 
   fault(why: string): MemqError {
@@ -86,9 +93,18 @@ class LiteralReader {
     return new MemqError("CALL_INVALID", `the call text cannot be read ${where}: ${why}`);
   }
 
+  #number(): number | undefined {
+    const start = this.#at;
+    const text = this.token(NUMBER);
+    if (text === undefined || inexactInteger(text) === undefined)
+      return text === undefined ? text : Number(text);
+    this.#at = start;
+    throw this.fault("the number is too large to stay exact, write it in quotes");
+  }
+
   #word(): boolean | null {
     const start = this.#at;
-    const value = WORDS[this.token(NAME) ?? ""];
+    const value = WORDS.get(this.token(NAME) ?? "");
     if (value !== undefined) return value;
     this.#at = start;
     throw this.fault("only literals can be arguments (strings, numbers, true, false, null, [...], {...})");
@@ -117,8 +133,9 @@ class LiteralReader {
   #escape(): string {
     const mark = this.#text[this.#at++];
     if (mark === undefined) throw this.fault("a quote is not closed");
+    if (mark === "u" && this.#text[this.#at] === "{") return this.#codePoint();
     if (mark === "u" || mark === "x") return this.#codeUnit(mark === "u" ? 4 : 2);
-    return ESCAPES[mark] ?? mark;
+    return ESCAPES.get(mark) ?? mark;
   }
 
   #codeUnit(digits: number): string {
@@ -126,6 +143,15 @@ class LiteralReader {
     if (hex.length !== digits || !/^[0-9a-f]+$/i.test(hex)) throw this.fault("an escape is incomplete");
     this.#at += digits;
     return String.fromCharCode(Number.parseInt(hex, 16));
+  }
+
+  #codePoint(): string {
+    const end = this.#text.indexOf("}", this.#at);
+    const hex = this.#text.slice(this.#at + 1, Math.max(end, this.#at));
+    const point = /^[0-9a-f]{1,8}$/i.test(hex) ? Number.parseInt(hex, 16) : Infinity;
+    if (point > MAX_CODE_POINT) throw this.fault("an escape is no character");
+    this.#at = end + 1;
+    return String.fromCodePoint(point);
   }
 
   #take(mark: string): boolean {

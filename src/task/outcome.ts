@@ -1,5 +1,6 @@
-import type { Json } from "./task.ts";
+import { MemqError } from "../errors.ts";
 import { durationMs } from "./duration.ts";
+import type { Json } from "./task.ts";
 
 /** How one attempt ended. */
 export type Outcome =
@@ -27,6 +28,9 @@ class HandlerVerb extends Error {
   }
 }
 
+// As for a task's own retries: what failed this often needs a person.
+const MAX_TIMES = 1_000;
+
 /**
  * Throw it to have the task run again: `throw retryLater("shop is closed", { times: 3, delay: "5m" })`.
  * `times` is how many more runs there are in all (default: the queue's retry policy), `delay` the wait
@@ -35,9 +39,17 @@ class HandlerVerb extends Error {
 export function retryLater(reason: string, options: { times?: number; delay?: number | string } = {}): Error {
   return new HandlerVerb(reason, {
     kind: "retryLater",
-    ...(options.times !== undefined && { times: options.times }),
+    ...(options.times !== undefined && { times: checkedTimes(options.times) }),
     ...(options.delay !== undefined && { delayMs: durationMs(options.delay) }),
   });
+}
+
+function checkedTimes(times: number): number {
+  if (Number.isInteger(times) && times >= 0 && times <= MAX_TIMES) return times;
+  throw new MemqError(
+    "ARGS_INVALID",
+    `retryLater: times is a whole number from 0 to ${String(MAX_TIMES)}, not ${String(times)}`,
+  );
 }
 
 /** Throw it when another run would not help: the task becomes a dead letter at once. */
@@ -50,8 +62,12 @@ export function pauseQueue(reason: string, options: { for: number | string }): E
   return new HandlerVerb(reason, { kind: "pauseQueue", forMs: durationMs(options.for) });
 }
 
-/** The verb that a handler threw; undefined for anything else. */
+/** The verb that a handler threw; undefined for anything else, whatever it is. */
 export function verbOf(thrown: unknown): Verb | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
-  return (thrown as { [VERB]?: Verb })[VERB];
+  try {
+    return Object.getOwnPropertyDescriptor(thrown, VERB)?.value as Verb | undefined;
+  } catch {
+    return undefined; // a proxy that cannot be looked at is no verb of ours
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * The code blocks of a Markdown document, and what becomes of each. A comment on the line before says it:
+ * The code blocks of a Markdown document, and what becomes of each. A comment above it says so:
  *
  *   <!-- file config.ini -->     the block is written to that file
  *   <!-- run -->                 sh and js blocks: run in the document's folder; must exit 0
@@ -27,6 +27,7 @@ export type Use =
 
 const FENCE = /^(`{3,})(\w*).*$/;
 const FRESH = "<!-- fresh folder -->";
+const OTHER_MARKS = /^(fresh folder|begin \w+|end \w+)$/; // the latter stand around tables
 
 /** @throws Error when a block is not closed, or a comment above a block is not understood. */
 export function blocksOf(markdown: string): Block[] {
@@ -40,16 +41,20 @@ export function blocksOf(markdown: string): Block[] {
     const end = lines.indexOf(fence, at + 1);
     if (end < 0) throw new Error(`line ${String(at + 1)}: the block is not closed`);
     const text = lines.slice(at + 1, end).join("\n") + "\n";
-    blocks.push({ line: at + 1, language, text, use: useOf(lines[at - 1] ?? ""), fresh });
+    blocks.push({ line: at + 1, language, text, use: useOf(lineAbove(lines, at)), fresh });
     fresh = false;
     at = end;
   }
   return blocks;
 }
 
+/** The last line before it that is not blank. */
+const lineAbove = (lines: readonly string[], at: number): string =>
+  lines.slice(0, at).findLast((line) => line.trim() !== "") ?? "";
+
 function useOf(above: string): Use {
   const [, words] = /^<!-- (.*) -->$/.exec(above) ?? [];
-  if (words === undefined || above === FRESH) return { kind: "unmarked" };
+  if (words === undefined || OTHER_MARKS.test(words)) return { kind: "unmarked" };
   const [, name] = /^file ([\w./-]+)$/.exec(words) ?? [];
   if (name !== undefined) return { kind: "file", name };
   const [, reason] = /^not run: (.+)$/.exec(words) ?? [];

@@ -121,7 +121,8 @@ export class EmbeddedBroker implements port.Broker {
   }
 
   async cancel(id: string): Promise<port.Cancelled> {
-    return cancel((await this.#open()).queue, id);
+    const { queue, owner } = await this.#open();
+    return cancel(queue, owner, id);
   }
 
   async purge(states: readonly TaskState[]): Promise<number> {

@@ -1,22 +1,12 @@
 import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { LEASE_MS } from "../../ports/broker.ts";
-import { removeFlights } from "./flight-journal.ts";
-import {
-  addHolder,
-  flightsPath,
-  identityOf,
-  isGone,
-  isOnRecord,
-  leaseFrom,
-  otherHolders,
-  prolong,
-  takeOver,
-} from "./holder.ts";
+import { addHolder, isOnRecord, leaseFrom, prolong } from "./holder.ts";
 import { idleReason, pausedIdle, pausedUntil } from "./idle.ts";
 import type { Owner, Tenure } from "./owner.ts";
 import { STATE } from "./schema.ts";
 import { counterOf, front, select, suspects, type FrontRow, type Selection } from "./selection.ts";
 import type { StoredQueue } from "./stored-queue.ts";
+import { forgetFlights, takeOverFromGone } from "./succession.ts";
 
 /** What one transaction found and did; memory follows when it is committed. */
 interface Catch {
@@ -58,10 +48,11 @@ export async function claim(queue: StoredQueue, owner: Owner, request: ClaimRequ
   }
 }
 
-/** Whether an owner has to let go of everything before it gets more. */
-export function mustEmptyHands(owner: Owner, nowMs: number): boolean {
+/** Whether an owner has to let go of everything before it gets more. `suspectWaits`: something must run alone. */
+export function mustEmptyHands(owner: Owner, suspectWaits: boolean, nowMs: number): boolean {
   if (owner.holdsAlone) return true;
-  return owner.passedOverSince !== undefined && nowMs - owner.passedOverSince >= PASS_OVER_MS;
+  if (!suspectWaits || owner.heldCount === 0 || owner.passedOverSince === undefined) return false;
+  return nowMs - owner.passedOverSince >= PASS_OVER_MS;
 }
 
 function fish(queue: StoredQueue, owner: Owner, limit: number): Catch {
@@ -84,17 +75,6 @@ function fish(queue: StoredQueue, owner: Owner, limit: number): Catch {
     return { ...seen, ...take(queue, owner, { tenure, choice }), idle: undefined };
   const idle = choice.complete ? idleReason(queue, owner, nowMs) : undefined;
   return { ...seen, claims: [], tenure, idle };
-}
-
-/** Ends the tenure of every other owner that is dead, or stalled past its lease. */
-function takeOverFromGone(queue: StoredQueue, { processes, tenure }: Owner, number: number): number[] {
-  const gone: number[] = [];
-  for (const holder of otherHolders(queue.connection, number, tenure?.holder)) {
-    if (!isGone(holder, processes.livenessOf(identityOf(holder)), queue.clock.now())) continue;
-    takeOver(queue, holder.id);
-    gone.push(holder.id);
-  }
-  return gone;
 }
 
 /** What this owner claims under; undefined: nothing yet, or others have taken over from it. */
@@ -124,7 +104,7 @@ function choose(
     const alone = select(queue, fetchSuspects, { limit: 1, passed });
     return { ...alone, passedOver: false, complete: false };
   }
-  if (!wish.free && mustEmptyHands(owner, nowMs)) {
+  if (!wish.free && mustEmptyHands(owner, passedOver, nowMs)) {
     return { opened: [], broken: [], newer: [], complete: true, passedOver };
   }
   return { ...select(queue, front(queue, wish.number, nowMs), { limit: wish.limit, passed }), passedOver };
@@ -189,5 +169,5 @@ function remember(queue: StoredQueue, owner: Owner, caught: Catch): void {
   }
   for (const row of caught.newer) owner.noteNewer(row);
   owner.passedOver(caught.passedOver ? (owner.passedOverSince ?? queue.clock.now()) : undefined);
-  for (const holder of caught.departed) removeFlights(flightsPath(queue.connection, holder));
+  forgetFlights(queue.connection, caught.departed);
 }

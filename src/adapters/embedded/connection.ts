@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto";
 import { statSync } from "node:fs";
 import { MemqError } from "../../errors.ts";
 import { whenFree } from "./patience.ts";
@@ -209,8 +208,9 @@ function writeSchema(database: SqliteDatabase): void {
   );
 }
 
-// Four letters and digits, the first a letter, so that an id is never taken for a number or a flag.
-const makePrefix = (): string => (10 * 36 ** 3 + randomInt(26 * 36 ** 3)).toString(36);
+// Four letters and digits, the first a letter, so that an id is never taken for a number or a flag. It is no
+// secret, and node:crypto would take every command 3 ms to load.
+const makePrefix = (): string => Math.floor((10 + 26 * Math.random()) * 36 ** 3).toString(36);
 
 const newer = (folder: StoreFolder, version: number): MemqError =>
   new MemqError(

@@ -1,10 +1,12 @@
 import type { Cancelled } from "../../ports/broker.ts";
 import type { TaskState } from "../../task/task.ts";
 import type { Durability } from "./connection.ts";
+import type { Owner } from "./owner.ts";
 import { unfinishedWithKey } from "./publishing.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import { counterOf } from "./selection.ts";
 import type { Change, StoredQueue } from "./stored-queue.ts";
+import { forgetFlights, takeOverFromGone } from "./succession.ts";
 
 // One transaction's share of a great many tasks: the others get their turn in between.
 const CHUNK_ROWS = 10_000;
@@ -104,22 +106,27 @@ function revive(queue: StoredQueue, dead: readonly DeadRow[]): number {
   return count;
 }
 
-/** Removes a task that is not running. */
-export async function cancel(queue: StoredQueue, id: string): Promise<Cancelled> {
+/** Removes a task that is not running; what a dead owner held is not running any more. */
+export async function cancel(queue: StoredQueue, owner: Owner, id: string): Promise<Cancelled> {
   const row = queue.ids.parse(id);
   if (row === undefined) return "absent";
-  return queue.connection.write(BY_HAND, () => {
-    const found = queue.connection.get(
-      "SELECT state FROM task WHERE id = ? AND queue = ?",
-      row,
-      queue.row()?.id ?? 0,
-    ) as { state: number } | undefined;
-    if (found === undefined) return "absent";
-    if (found.state === STATE.running) return "running";
-    queue.connection.run("DELETE FROM task WHERE id = ?", row);
-    queue.count(found.state === STATE.dead ? { dead: -1 } : { [counterOf(found.state)]: -1 });
-    return "cancelled";
+  const { answer, departed } = await queue.connection.write(BY_HAND, () => {
+    const number = queue.row()?.id ?? 0;
+    const gone = takeOverFromGone(queue, owner, number);
+    return { answer: remove(queue, number, row), departed: gone };
   });
+  forgetFlights(queue.connection, departed);
+  return answer;
+}
+
+function remove(queue: StoredQueue, number: number, row: number): Cancelled {
+  const found = queue.connection.get("SELECT state FROM task WHERE id = ? AND queue = ?", row, number) as
+    { state: number } | undefined;
+  if (found === undefined) return "absent";
+  if (found.state === STATE.running) return "running";
+  queue.connection.run("DELETE FROM task WHERE id = ?", row);
+  queue.count(found.state === STATE.dead ? { dead: -1 } : { [counterOf(found.state)]: -1 });
+  return "cancelled";
 }
 
 /** What is stored in which state and counted by which counter; a due task waits, though it is stored as delayed. */

@@ -1,11 +1,11 @@
 import type { Bell } from "./bell.ts";
 import { mustEmptyHands } from "./claiming.ts";
-import { identityOf, isGone, otherHolders } from "./holder.ts";
 import { nextDueAt, pausedUntil } from "./idle.ts";
 import type { Owner } from "./owner.ts";
 import { front, suspects } from "./selection.ts";
 import type { Shrinker } from "./shrinking.ts";
 import type { StoredQueue } from "./stored-queue.ts";
+import { hasGone } from "./succession.ts";
 
 // How long a ring that was not heard, or a holder's death, may go unnoticed.
 const LOOK_AGAIN_MS = 500;
@@ -56,21 +56,15 @@ function look(queue: StoredQueue, owner: Owner): View {
   const paused = pausedUntil(row, nowMs);
   if (paused !== undefined) return { claimable: false, changesAt: paused };
   return {
-    claimable: hasTask(queue, owner, row.id) || hasHeir(queue, owner, row.id),
+    claimable: hasTask(queue, owner, row.id) || hasGone(queue, owner, row.id),
     changesAt: nextDueAt(queue, row.id, nowMs),
   };
 }
 
 function hasTask(queue: StoredQueue, owner: Owner, number: number): boolean {
   const nowMs = queue.clock.now();
-  if (owner.heldCount === 0 && suspects(queue, number)(1, owner.newer).length > 0) return true;
-  return !mustEmptyHands(owner, nowMs) && front(queue, number, nowMs)(1, owner.newer).length > 0;
-}
-
-/** Another owner has died or stalled: what it held can be had. */
-function hasHeir(queue: StoredQueue, { processes, tenure }: Owner, number: number): boolean {
-  const nowMs = queue.clock.now();
-  return otherHolders(queue.connection, number, tenure?.holder).some((holder) =>
-    isGone(holder, processes.livenessOf(identityOf(holder)), nowMs),
-  );
+  const suspectWaits = suspects(queue, number)(1, owner.newer).length > 0;
+  if (suspectWaits && owner.heldCount === 0) return true;
+  if (mustEmptyHands(owner, suspectWaits, nowMs)) return false;
+  return front(queue, number, nowMs)(1, owner.newer).length > 0;
 }

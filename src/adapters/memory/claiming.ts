@@ -6,7 +6,7 @@ import type { Entry } from "./entry.ts";
 import type { MemoryQueue } from "./queue.ts";
 
 /** Who claims, and what for. */
-export interface Claimer {
+interface Claimer {
   readonly owner: string;
   readonly codec: Codec;
   readonly limit: number;

@@ -1,0 +1,92 @@
+import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
+import type { Connection } from "./connection.ts";
+import { readFlights, removeFlights } from "./flight-journal.ts";
+import { flightsPath, removeHolder } from "./holder.ts";
+import type { Owner } from "./owner.ts";
+import { STATE } from "./schema.ts";
+import type { StoredQueue } from "./stored-queue.ts";
+
+/** An owner on record: one row for everything it holds, so that renewing is one write. */
+export interface HolderRow {
+  readonly id: number;
+  readonly host: string;
+  readonly realm: string;
+  readonly pid: number;
+  readonly started_at: string;
+  readonly lease_ends_at: number;
+  readonly blocked_until: number;
+}
+
+/**
+ * Whether what an owner holds may be taken: at once when it is dead; when its lease has ended, unless it is
+ * seen to live and work, and a handler merely keeps it from renewing; that too has an end.
+ */
+export function isGone(holder: HolderRow, liveness: Liveness, nowMs: number): boolean {
+  if (liveness === "dead") return true;
+  if (nowMs < holder.lease_ends_at) return false;
+  return liveness !== "running" || nowMs >= holder.blocked_until;
+}
+
+/** Whether another owner is gone, and what it held can be had. */
+export const hasGone = (queue: StoredQueue, owner: Owner, number: number): boolean =>
+  goneHolders(queue, owner, number).length > 0;
+
+/** Puts back what gone owners held; answers their numbers. Their journals are to be removed after the commit. */
+export function takeOverFromGone(queue: StoredQueue, owner: Owner, number: number): readonly number[] {
+  const gone = goneHolders(queue, owner, number).map(({ id }) => id);
+  for (const holder of gone) takeOver(queue, holder);
+  return gone;
+}
+
+/** The journals of owners that were taken over from are of no more use. */
+export function forgetFlights(connection: Connection, holders: readonly number[]): void {
+  for (const holder of holders) removeFlights(flightsPath(connection, holder));
+}
+
+function goneHolders(queue: StoredQueue, { processes, tenure }: Owner, number: number): HolderRow[] {
+  const nowMs = queue.clock.now();
+  return otherHolders(queue.connection, number, tenure?.holder).filter((holder) =>
+    isGone(holder, processes.livenessOf(identityOf(holder)), nowMs),
+  );
+}
+
+/** The owners on record of a queue, without `self`. Few: one per run or worker. */
+const otherHolders = (connection: Connection, queue: number, self: number | undefined): HolderRow[] =>
+  connection.all(
+    `SELECT id, host, realm, pid, started_at, lease_ends_at, blocked_until FROM holder
+     WHERE queue = ? AND id <> ?`,
+    queue,
+    self ?? 0,
+  ) as HolderRow[];
+
+const identityOf = (row: HolderRow): ProcessIdentity => ({
+  host: row.host,
+  realm: row.realm,
+  pid: row.pid,
+  startedAt: row.started_at,
+});
+
+/**
+ * Puts what an owner held back in its old place. What it had started is charged, and suspect: it may be what
+ * ended its holder. A journal that cannot be read charges only what is on record.
+ */
+function takeOver(queue: StoredQueue, holder: number): void {
+  const { connection } = queue;
+  const flights = readFlights(flightsPath(connection, holder)) ?? [];
+  connection.run(
+    `UPDATE task SET attempts = attempts + 1, started = 1 WHERE holder = ? AND state = ? AND started = 0
+     AND (id, claims) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
+    holder,
+    STATE.running,
+    JSON.stringify(flights.map(({ row, claimNumber }) => [row, claimNumber])),
+  );
+  const count = connection.run(
+    `UPDATE task SET state = ?, suspect = max(suspect, started), started = 0, holder = NULL
+     WHERE holder = ? AND state = ?`,
+    STATE.waiting,
+    holder,
+    STATE.running,
+  );
+  removeHolder(connection, holder);
+  queue.count({ running: -count, waiting: count });
+}

@@ -1,0 +1,104 @@
+import { basename, dirname } from "node:path";
+import type { CronTimes } from "../config/cadence.ts";
+import { MemqError } from "../errors.ts";
+import { assertPlain, type RunPlan } from "./run-plan.ts";
+import { unitName } from "./unit-name.ts";
+
+/** A file of systemd, with where it goes. */
+export interface UnitFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** A timer, and the service that it starts. @throws MemqError USAGE when a path cannot stand in such a file. */
+export function systemdUnits(plan: RunPlan): readonly [service: UnitFile, timer: UnitFile] {
+  assertPlain(plan);
+  assertWhole(plan);
+  const place = `/etc/systemd/system/${unitName(plan)}`;
+  return [
+    { path: `${place}.service`, text: serviceText(plan) },
+    { path: `${place}.timer`, text: timerText(plan) },
+  ];
+}
+
+/** systemd takes blanks at the end of a line away, and a backslash there for the sign that it goes on. */
+function assertWhole({ configFile, log = "" }: RunPlan): void {
+  const bad = [dirname(configFile), log].find((path) => /[\\\s]$/.test(path));
+  if (bad === undefined) return;
+  throw new MemqError(
+    "USAGE",
+    `${JSON.stringify(bad)} ends in a blank or a backslash: no unit of systemd can name it`,
+  );
+}
+
+function serviceText({ configFile, queue, node, script, log, user }: RunPlan): string {
+  const named = basename(configFile) === "config.ini" ? [] : ["--config", basename(configFile)];
+  const args = [script, ...named, ...(queue === undefined ? [] : [queue])].map(argument);
+  return unit([
+    "[Unit]",
+    `Description=${literal(descriptionOf(configFile, queue))}`,
+    "",
+    "[Service]",
+    "Type=oneshot",
+    `User=${user}`,
+    `WorkingDirectory=${literal(dirname(configFile))}`,
+    `ExecStart=${[program(node), ...args].join(" ")}`,
+    ...(log === undefined ? [] : [`StandardOutput=append:${literal(log)}`, "StandardError=inherit"]),
+  ]);
+}
+
+const timerText = ({ configFile, queue, cadence }: RunPlan): string =>
+  unit([
+    "[Unit]",
+    `Description=${literal(`${descriptionOf(configFile, queue)}: ${cadence.words}`)}`,
+    "",
+    "[Timer]",
+    ...calendarsOf(cadence.times).map((calendar) => `OnCalendar=${calendar}`),
+    "# To the second, as cron does; and what was missed while the machine was off is made up for once.",
+    "AccuracySec=1s",
+    "Persistent=true",
+    "",
+    "[Install]",
+    "WantedBy=timers.target",
+  ]);
+
+const unit = (lines: readonly string[]): string => `${lines.join("\n")}\n`;
+
+const descriptionOf = (configFile: string, queue: string | undefined): string =>
+  `memq run of ${configFile}${queue === undefined ? "" : `, queue ${queue}`}`;
+
+/** In every setting a `%` begins a specifier. */
+const literal = (text: string): string => text.replaceAll("%", "%%");
+
+/** What is started stands for itself, apart from quotes and specifiers. */
+const program = (text: string): string => `"${literal(text).replace(/["\\]/g, "\\$&")}"`;
+
+/** In the words behind it a `$` begins a variable. */
+const argument = (text: string): string => program(text).replaceAll("$", "$$$$");
+
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/** The times as systemd.time(7) writes them; two when either the day or the weekday is enough. */
+export function calendarsOf(times: CronTimes): readonly string[] {
+  const { minutes, hours, days, months, weekdays, isEitherDay } = times;
+  const clock = `${counted(hours, 0, 24)}:${counted(minutes, 0, 60)}:00`;
+  const date = (ofMonth: readonly number[]): string =>
+    `*-${counted(months, 1, 12)}-${counted(ofMonth, 1, 31)}`;
+  const week = weekdays.length === 7 ? "" : `${weekdays.map((day) => WEEKDAYS[day] ?? "").join(",")} `;
+  if (!isEitherDay) return [`${week}${date(days)} ${clock}`];
+  return [`${date(days)} ${clock}`, `${week}${date([...EVERY_DAY])} ${clock}`];
+}
+
+const EVERY_DAY: readonly number[] = Array.from({ length: 31 }, (_, day) => day + 1);
+
+/** `*`, `00/10` where they go on evenly to the end, else each of them. */
+function counted(values: readonly number[], first: number, size: number): string {
+  if (values.length === size) return "*";
+  const [start = first, second = start] = values;
+  const by = second - start;
+  const isEven = values.length > 2 && values.every((value, nth) => value === start + nth * by);
+  const isToTheEnd = (values.at(-1) ?? 0) + by >= first + size;
+  return isEven && isToTheEnd ? `${twoDigits(start)}/${String(by)}` : values.map(twoDigits).join(",");
+}
+
+const twoDigits = (value: number): string => String(value).padStart(2, "0");

@@ -1,0 +1,68 @@
+import type { ProcessIdentity } from "./process-identity.ts";
+
+// Of a line. Any change of meaning: add 1, and keep reading the old one.
+const VERSION = 1;
+
+/** A run began to work on a queue: it had something to do, and a slot. */
+export interface Began {
+  readonly kind: "began";
+  /** The run's own name: the same for all its queues. */
+  readonly run: string;
+  readonly queue: string;
+  readonly at: number;
+  readonly who: ProcessIdentity;
+}
+
+/** A run ended its work on a queue, or could not begin it. */
+export interface EndedWork {
+  readonly kind: "ended";
+  readonly run: string;
+  readonly queue: string;
+  readonly at: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly done: number;
+  readonly retried: number;
+  readonly dead: number;
+  /** Undefined: the broker could not be asked. */
+  readonly left?: number;
+  /** Why: "empty", "max-time", "failed", … */
+  readonly ended: string;
+  /** What failed, for people. */
+  readonly failure?: string;
+}
+
+export type LedgerEntry = Began | EndedWork;
+
+// A line stays one small write, whatever a driver had to say.
+const MOST_FAILURE = 500;
+
+/** A line of the ledger, with its line end. */
+export function encodeEntry(entry: LedgerEntry): string {
+  const short =
+    entry.kind === "ended" && entry.failure !== undefined
+      ? { ...entry, failure: entry.failure.slice(0, MOST_FAILURE) }
+      : entry;
+  return `${JSON.stringify({ v: VERSION, ...short })}\n`;
+}
+
+/** The entries of a ledger's text; a torn line, or one of a newer memq, is passed over. */
+export function parseEntries(text: string): readonly LedgerEntry[] {
+  return text.split("\n").flatMap((line) => parseEntry(line) ?? []);
+}
+
+function parseEntry(line: string): LedgerEntry | undefined {
+  try {
+    const value = JSON.parse(line) as { readonly v?: unknown } & LedgerEntry;
+    return value.v === VERSION && isEntry(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isEntry = (value: Partial<LedgerEntry>): boolean =>
+  (value.kind === "began" || value.kind === "ended") &&
+  typeof value.run === "string" &&
+  typeof value.queue === "string" &&
+  typeof value.at === "number";

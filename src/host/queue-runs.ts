@@ -1,0 +1,201 @@
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { countEmptyRun, emptyRuns, type EmptyRuns } from "./empty-runs.ts";
+import { Ledger } from "./ledger.ts";
+import type { Began, EndedWork, LedgerEntry } from "./ledger-entry.ts";
+import { makeGroupFolder } from "./group-file.ts";
+import { livenessOf, nameOf, thisProcess } from "./process-identity.ts";
+import { slotHolders, takeSlot, type RunSlot, type SlotAnswer, type SlotHolder, type SlotRequest } from "./run-slots.ts";
+
+/** What a run did with a queue, as far as the ledger wants to know. */
+export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
+  Partial<Pick<EndedWork, "left" | "failure">>;
+
+/** Which queue, and where this host remembers it. */
+export interface QueueOnHost {
+  /** The queue's `store`. */
+  readonly storePath: string;
+  readonly queue: string;
+}
+
+/**
+ * The runs of one queue on this host: who works on it, who waits for what falls due, what they did. It is
+ * advice, not the queue: a fault in it harms no task and ends no run, but is told.
+ */
+export class QueueRuns {
+  readonly #queue: string;
+  readonly #run: string;
+  readonly #folder: string;
+  readonly #slots: string;
+  readonly #empty: string;
+  readonly #ledger: Ledger;
+  #startedAt = 0;
+  #hasBegun = false;
+  #fault: unknown;
+
+  /** `run`: the name of the run that asks; the same for all its queues. */
+  constructor({ storePath, queue }: QueueOnHost, run = "") {
+    const folder = join(storePath, "runs");
+    this.#folder = folder;
+    this.#queue = queue;
+    this.#run = run;
+    this.#slots = join(folder, `${queue}@${realmName()}`);
+    this.#empty = join(folder, "empty");
+    this.#ledger = new Ledger(folder);
+  }
+
+  /** The first thing that went wrong here; undefined: nothing did. */
+  get fault(): unknown {
+    return this.#fault;
+  }
+
+  /** A slot to work; undefined: it cannot be known who has them, and nobody is kept from working. */
+  takeSlot(request: SlotRequest): Promise<SlotAnswer | undefined> {
+    return this.#trying(() => {
+      if (makeGroupFolder(this.#slots)) sweepOldRealms(this.#folder);
+      return takeSlot(this.#slots, request);
+    });
+  }
+
+  /** The one place of this queue to wait for what falls due; undefined: another run has it. */
+  async takeWait(): Promise<RunSlot | undefined> {
+    const answer = await this.#trying(() => takeSlot(`${this.#slots}@wait`, { max: 1 }));
+    return answer?.kind === "slot" ? answer.slot : undefined;
+  }
+
+  /** The runs that work now. */
+  working(): readonly SlotHolder[] {
+    return slotHolders(this.#slots);
+  }
+
+  /** The run that waits for what falls due. */
+  waiting(): SlotHolder | undefined {
+    return slotHolders(`${this.#slots}@wait`)[0];
+  }
+
+  emptyRuns(): EmptyRuns | undefined {
+    return emptyRuns(this.#empty, this.#queue);
+  }
+
+  /** What is known of this queue's runs, oldest first. */
+  history(nowMs: number): readonly LedgerEntry[] {
+    return this.#ledger.read(nowMs).filter(({ queue }) => queue === this.#queue);
+  }
+
+  /** A run of this name starts to look at the queue; nothing is written yet. */
+  start(nowMs: number): void {
+    this.#startedAt = nowMs;
+  }
+
+  /** It has something to do. Written once. */
+  begin(nowMs: number): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const began: Began = {
+      kind: "began",
+      run: this.#run,
+      queue: this.#queue,
+      at: nowMs,
+      who: thisProcess(),
+    };
+    this.#trySync(() => {
+      this.#ledger.append(began);
+    });
+  }
+
+  /** It is over: a record when it did or wanted to do something, else one more empty run. */
+  end(work: WorkDone, nowMs: number): void {
+    const { host, pid } = thisProcess();
+    const entry: EndedWork = {
+      kind: "ended",
+      run: this.#run,
+      queue: this.#queue,
+      at: nowMs,
+      host,
+      pid,
+      startedAt: this.#startedAt,
+      ...work,
+    };
+    this.#trySync(() => {
+      if (this.#hasBegun || WANTED.includes(work.ended)) this.#ledger.append(entry);
+      else countEmptyRun(this.#empty, this.#queue);
+    });
+  }
+
+  /** How many runs of this host worked on the queue since this one started, this one included. */
+  sharedBy(): number {
+    if (!this.#hasBegun) return 1;
+    const others = new Set<string>();
+    this.#trySync(() => {
+      for (const { name } of this.working()) others.add(name);
+      for (const name of this.#overlapping(this.#ledger.readLast())) others.add(name);
+    });
+    others.delete(nameOf(thisProcess()));
+    return others.size + 1;
+  }
+
+  /** The runs that ended since this one started and did something, and those that have not ended. */
+  #overlapping(entries: readonly LedgerEntry[]): readonly string[] {
+    const ended = new Set(entries.flatMap((entry) => (entry.kind === "ended" ? [entry.run] : [])));
+    return entries.flatMap((entry) => {
+      if (entry.queue !== this.#queue || entry.run === this.#run) return [];
+      if (entry.kind === "began") return ended.has(entry.run) || isGone(entry) ? [] : [nameOf(entry.who)];
+      const did = entry.done + entry.retried + entry.dead > 0;
+      const isHere = entry.host === thisProcess().host;
+      return did && isHere && entry.at > this.#startedAt ? [nameOf({ ...thisProcess(), pid: entry.pid })] : [];
+    });
+  }
+
+  async #trying<T>(act: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await act();
+    } catch (error) {
+      this.#fault ??= error;
+      return undefined;
+    }
+  }
+
+  #trySync(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#fault ??= error;
+    }
+  }
+}
+
+// It wanted to do something, and could not begin.
+const WANTED: readonly string[] = ["full", "failed"];
+
+/** Whether the process that began is not known to live: dead, of another host, or of before a reboot. */
+export const isGone = ({ who }: Began): boolean => {
+  const liveness = livenessOf(who);
+  return liveness !== "running" && liveness !== "stopped";
+};
+
+/**
+ * Slots are shared by processes that see each other's pids: those of one boot of one host, and one container.
+ * After a reboot nothing of before counts.
+ */
+function realmName(): string {
+  const { host, realm } = thisProcess();
+  return `${host}-${realm}`.replace(/[^\w.-]+/g, "-").slice(0, MOST_REALM_LENGTH);
+}
+
+// With a queue's name and what stands around it a file name of at most 255 bytes.
+const MOST_REALM_LENGTH = 130;
+
+// No run lasts so long, and no host in use rests so long.
+const OLD_REALM_MS = 30 * 86_400_000;
+
+/** The folders of boots and containers that are no more. */
+function sweepOldRealms(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.includes("@")) continue;
+    const path = join(folder, name);
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status !== undefined && status.mtimeMs < Date.now() - OLD_REALM_MS) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import type { Broker, Claim, Idle } from "../ports/broker.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Listener } from "../telemetry/events.ts";
+import type { Budget, LimitReached } from "./budget.ts";
+import { ClaimSize } from "./claim-size.ts";
+
+/** What a supply works with. */
+export interface SupplyParts {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly tell: Listener;
+  readonly concurrency: number;
+  readonly budget: Budget;
+  readonly stop: AbortSignal;
+  /** Settles what is recorded: a claim never holds what has ended. */
+  readonly flush: () => Promise<void>;
+}
+
+// While other lanes still work, an idle one looks again at least this often; a publish wakes it earlier.
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * The claims of a run: claimed ahead of the lanes that run them, and handed back when they will not be.
+ * Lanes work in rounds; what has to run alone begins when all other lanes have ended.
+ */
+export class Supply {
+  readonly #parts: SupplyParts;
+  readonly #size: ClaimSize;
+  #held: Claim[] = [];
+  #running = 0;
+  /** What has to run alone runs, or ran: the round ends with it. */
+  #isAlone = false;
+  #isClosed = false;
+  #idle: Idle | undefined;
+  #claiming: Promise<void> | undefined;
+  #resting: AbortController | undefined;
+
+  constructor(parts: SupplyParts) {
+    this.#parts = parts;
+    this.#size = new ClaimSize(parts.concurrency);
+  }
+
+  /** Begins a round; answers why there is none when nothing can be claimed or a limit is reached. */
+  async open(): Promise<Idle["kind"] | LimitReached | undefined> {
+    this.#isClosed = false;
+    this.#isAlone = false;
+    this.#idle = undefined;
+    if (this.#held.length === 0 && this.#reached() === undefined) await this.#claim();
+    if (this.#held.length > 0) return undefined;
+    return this.#reached() ?? this.#idleKind();
+  }
+
+  /** No claim is taken any more in this round. */
+  close(): void {
+    this.#isClosed = true;
+    this.wake();
+  }
+
+  /** An idle lane that waits looks up at once. */
+  wake(): void {
+    this.#resting?.abort();
+  }
+
+  /** A claim to run now; undefined when `next` has to be asked. */
+  take(): Claim | undefined {
+    const claim = this.#held[0];
+    if (claim === undefined || this.#mustWait(claim) || this.#isOver()) return undefined;
+    this.#held.shift();
+    this.#running++;
+    this.#isAlone = claim.alone;
+    this.#parts.budget.taskStarted();
+    return claim;
+  }
+
+  /** The next claim to run, waited for while other lanes work; undefined when the round is over for this lane. */
+  async next(): Promise<Claim | undefined> {
+    for (;;) {
+      if (this.#isOver()) return this.handBack();
+      const claim = this.take();
+      if (claim !== undefined || this.#isRoundDone()) return claim;
+      await (this.#claiming ??= this.#claimMore().finally(() => {
+        this.#claiming = undefined;
+      }));
+    }
+  }
+
+  /** To be called once for every claim taken, with the ms it took. */
+  ended(ms: number): Promise<void> | undefined {
+    this.#running--;
+    this.#size.taskEnded(ms);
+    if (this.#running === 0) this.wake();
+    const most = this.#size.mostWaiting;
+    return this.#held.length > most ? this.#release(this.#held.splice(most)) : undefined;
+  }
+
+  /** Hands back what was claimed and not taken. */
+  async handBack(): Promise<undefined> {
+    await this.#release(this.#held.splice(0));
+  }
+
+  async #release(claims: readonly Claim[]): Promise<void> {
+    if (claims.length > 0) await this.#parts.broker.release(claims);
+  }
+
+  #mustWait(claim: Claim): boolean {
+    return this.#isAlone || (claim.alone && this.#running > 0);
+  }
+
+  /** What is held waits for this round's end, or nothing is held and nobody works who could bring more. */
+  #isRoundDone(): boolean {
+    return this.#held.length > 0 || this.#isAlone || (this.#idle !== undefined && this.#running === 0);
+  }
+
+  #idleKind(): Idle["kind"] {
+    return this.#idle?.kind ?? "empty";
+  }
+
+  #isOver(): boolean {
+    return this.#isClosed || this.#reached() !== undefined;
+  }
+
+  #reached(): LimitReached | undefined {
+    const { budget, stop } = this.#parts;
+    if (stop.aborted) budget.stop();
+    return budget.reached(this.#size.meanMs);
+  }
+
+  async #claimMore(): Promise<void> {
+    if (this.#idle !== undefined) await this.#rest();
+    if (!this.#isOver()) await this.#claim();
+  }
+
+  /** Other lanes still work: what is published or falls due meanwhile need not wait for them. */
+  async #rest(): Promise<void> {
+    const { broker, clock } = this.#parts;
+    this.#resting = new AbortController();
+    await broker.wait(clock.now() + LOOK_AGAIN_MS, this.#resting.signal);
+    this.#resting = undefined;
+  }
+
+  async #claim(): Promise<void> {
+    const { broker, concurrency, budget, flush } = this.#parts;
+    await flush();
+    const limit = Math.min(this.#size.next(concurrency - this.#running), budget.tasksLeft);
+    if (limit <= 0) return;
+    const { claims, idle, findings } = await broker.claim({ limit, atOnce: concurrency });
+    for (const finding of findings) this.#parts.tell({ kind: "finding", queue: broker.queue, finding });
+    this.#held.push(...claims);
+    this.#idle = claims.length > 0 ? undefined : (idle ?? { kind: "empty" });
+  }
+}

@@ -1,0 +1,118 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
+import { makeProject, tally, type Project } from "../servers/project.ts";
+
+const HANDLER = `
+import { appendFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+const log = (line) => appendFileSync("./worker.log", line + "\\n");
+export default class Worker {
+  fast(n) { log(n); }
+  async slow(n) { log(n); await pause(2); }
+  async poison() { appendFileSync("./poison.log", "x\\n"); await pause(20); process.kill(process.pid, "SIGKILL"); }
+}
+`;
+
+interface Ground {
+  readonly name: string;
+  readonly missing: string | undefined;
+  /** The lines of config.ini that choose the broker. */
+  setUp(): Promise<string>;
+  tearDown(): Promise<void>;
+}
+
+let server: MemcachedServer | undefined;
+const grounds: readonly Ground[] = [
+  {
+    name: "embedded",
+    missing: undefined,
+    setUp: () => Promise.resolve(""),
+    tearDown: () => Promise.resolve(),
+  },
+  {
+    name: "memcached",
+    missing: noMemcached,
+    setUp: async () => {
+      server = await startMemcached(["-M"]);
+      return `queueip = ${server.host}\nqueueport = ${String(server.port)}\n`;
+    },
+    tearDown: async () => server?.stop(),
+  },
+];
+
+const numbers = (count: number): string => Array.from({ length: count }, (_, i) => `${String(i)}\n`).join("");
+const pick = (most: number): number => Math.floor(Math.random() * most);
+
+describe.each(grounds)("on $name", (ground) => {
+  describe.skipIf(ground.missing !== undefined)(`real processes (${ground.missing ?? "all there"})`, () => {
+    let project: Project;
+    const setUp = async (settings: string): Promise<void> => {
+      project = makeProject({ config: `${await ground.setUp()}${settings}\n`, handler: HANDLER });
+    };
+    afterEach(async () => {
+      project.remove();
+      await ground.tearDown();
+    });
+
+    test("four overlapping runs share 5,000 tasks and run each exactly once", async () => {
+      await setUp("");
+      const published = await project.run("publish-task", ["fast", "--from", "-", "--json"], numbers(5_000));
+      expect(published).toMatchObject({ code: 0, stderr: "" });
+      expect(JSON.parse(published.stdout)).toEqual({ kept: 5_000, duplicate: 0, refused: 0 });
+      const runs = await Promise.all([1, 2, 3, 4].map(() => project.run("runjobs")));
+      for (const run of runs) expect(run).toMatchObject({ code: 0, stdout: "", stderr: "" });
+      const counts = tally(project.lines());
+      expect(counts.size).toBe(5_000);
+      expect([...counts.values()].filter((times) => times !== 1)).toEqual([]);
+    });
+
+    test("20 random kill -9 over 2,000 tasks lose nothing and repeat at most what was running", async () => {
+      await setUp("");
+      await project.run("publish-task", ["slow", "--from", "-"], numbers(2_000));
+      for (let kills = 0; kills < 20; kills++) {
+        const run = project.start("runjobs");
+        const seen = project.lines().length;
+        await until(() => project.lines().length > seen + pick(40));
+        run.process.kill("SIGKILL");
+        expect((await run.ended).signal).toBe("SIGKILL");
+      }
+      const last = await project.run("runjobs", ["--summary", "json"]);
+      expect(last.code).toBe(0);
+      const counts = tally(project.lines());
+      expect(counts.size).toBe(2_000);
+      // One task runs at a time, and each is acknowledged on its own or within 5 ms: two or three of 2 ms each.
+      const repeats = project.lines().length - 2_000;
+      expect(repeats).toBeLessThanOrEqual(20 * 4);
+      expect(Math.max(...counts.values())).toBeLessThanOrEqual(3);
+    });
+
+    test("a poison task among 200 good ones under 8 runs is capped and makes no other a dead letter", async () => {
+      await setUp("retry = 0s, 0s");
+      await project.run("publish-task", ["slow", "--from", "-"], numbers(100));
+      await project.run("publish-task", ["poison"]);
+      await project.run(
+        "publish-task",
+        ["slow", "--from", "-"],
+        numbers(200).split("\n").slice(100).join("\n"),
+      );
+      for (let round = 0; round < 6; round++) {
+        await Promise.all(Array.from({ length: 8 }, () => project.run("runjobs")));
+      }
+      const { stdout } = await project.run("memq", ["status", "--json"]);
+      expect(stdout).toMatch(/"dead":1\b/);
+      expect(stdout).toMatch(/"waiting":0\b/);
+      expect(project.lines("poison.log").length).toBeLessThanOrEqual(3);
+      const counts = tally(project.lines());
+      expect(counts.size).toBe(200);
+      expect(Math.max(...counts.values())).toBeLessThanOrEqual(2);
+    });
+  });
+});
+
+async function until(condition: () => boolean, withinMs = 20_000): Promise<void> {
+  const endMs = Date.now() + withinMs;
+  while (!condition()) {
+    if (Date.now() > endMs) throw new Error("it did not come true in time");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -1,0 +1,76 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { FlightJournal, readFlights } from "../../../../src/adapters/embedded/flight-journal.ts";
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "memq-flights-"));
+  path = join(folder, "abcd-1");
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test("what was noted is read back by another", () => {
+  const journal = new FlightJournal(path);
+  const flights = [
+    { row: 1, claimNumber: 1 },
+    { row: 2 ** 40 + 5, claimNumber: 7 },
+    { row: Number.MAX_SAFE_INTEGER, claimNumber: 3_000_000_000 },
+  ];
+  for (const flight of flights) journal.note(flight);
+  expect(readFlights(path)).toEqual(flights);
+  journal.close();
+});
+
+test("a place is used again when it is free, and no other", () => {
+  const journal = new FlightJournal(path);
+  const places = [1, 2, 3].map((row) => journal.note({ row, claimNumber: 1 }));
+  journal.free(places[1] ?? 0);
+  journal.note({ row: 4, claimNumber: 1 });
+  journal.note({ row: 5, claimNumber: 1 });
+  expect(readFlights(path)?.map(({ row }) => row)).toEqual([1, 4, 3, 5]);
+  for (let row = 6; row < 2_000; row++) journal.free(journal.note({ row, claimNumber: 1 }));
+  expect(statSync(path).size).toBeLessThan(100);
+  journal.close();
+});
+
+test("no journal means that nothing was started", () => {
+  expect(readFlights(path)).toEqual([]);
+});
+
+test("torn and foreign bytes are no starts", () => {
+  const journal = new FlightJournal(path);
+  journal.note({ row: 1, claimNumber: 1 });
+  journal.note({ row: 2, claimNumber: 1 });
+  const bytes = readFileSync(path);
+  journal.close();
+  writeFileSync(path, Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(16), bytes.subarray(16, 27)]));
+  expect(readFlights(path)).toEqual([{ row: 1, claimNumber: 1 }]);
+  writeFileSync(path, "x".repeat(160));
+  expect(readFlights(path)).toEqual([]);
+});
+
+test("what is no file tells nothing", () => {
+  expect(readFlights(folder)).toBeUndefined();
+});
+
+test("closing removes the file", () => {
+  const journal = new FlightJournal(path);
+  journal.note({ row: 1, claimNumber: 1 });
+  journal.close();
+  expect(existsSync(path)).toBe(false);
+});
+
+test("a link in its place is not followed", () => {
+  const precious = join(folder, "precious");
+  writeFileSync(precious, "untouched");
+  symlinkSync(precious, path);
+  expect(() => new FlightJournal(path)).toThrow("EEXIST");
+  expect(readFileSync(precious, "utf8")).toBe("untouched");
+});

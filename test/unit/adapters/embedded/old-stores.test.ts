@@ -1,0 +1,95 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openEmbeddedStore, type EmbeddedStore } from "../../../../src/adapters/embedded/store.ts";
+import { sqliteDriver } from "../../../../src/adapters/embedded/sqlite.ts";
+import type { Broker } from "../../../../src/ports/broker.ts";
+import { drain, testCodec } from "../../../contract/facts/ground.ts";
+
+// A store in which every kind of task stands: one dead, delayed by a retry, suspect after its owner was
+// killed, running on another host, two waiting; a second queue with a delayed one; a third one, paused.
+const FIXTURE = join(import.meta.dirname, "../../../fixtures/store-v1.db");
+
+let folder: string;
+let store: EmbeddedStore;
+let broker: Broker;
+
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(folder);
+  copyFileSync(FIXTURE, join(folder, "store.db"));
+  store = openEmbeddedStore({ folder });
+  broker = store.queue("default", { codec: testCodec });
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(join(folder, ".."), { recursive: true });
+});
+
+describe("a store of version 1", () => {
+  test("opens with its tasks, each as it was left", async () => {
+    expect(await broker.depth()).toEqual({
+      waiting: 3,
+      delayed: 1,
+      running: 1,
+      dead: 1,
+      oldestWaitingAt: Date.UTC(2025, 0, 1, 12, 0, 2),
+      nextDueAt: Date.UTC(2100, 0, 1),
+    });
+    expect(await broker.findKey("order:1")).toEqual({
+      id: "fgjh-1",
+      state: "dead",
+      attempts: 1,
+      at: Date.UTC(2025, 0, 1, 12),
+      error: "no such user: 王",
+      task: {
+        id: "fgjh-1",
+        bornAt: Date.UTC(2025, 0, 1, 12),
+        method: "saveToLocal",
+        args: ["dead"],
+        key: "order:1",
+      },
+    });
+    expect(await broker.find("fgjh-2")).toMatchObject({
+      state: "delayed",
+      attempts: 1,
+      at: Date.UTC(2100, 0, 1),
+      error: "shop is closed",
+      task: { class: "Shop", retries: 2, timeoutMs: 5_000 },
+    });
+    expect(await broker.findKey("order:2")).toMatchObject({ state: "running", holder: "elsewhere:4" });
+    expect(await broker.findKey("订单 42")).toMatchObject({ id: "fgjh-6", state: "waiting" });
+    expect(await store.queue("mail", { codec: testCodec }).depth()).toMatchObject({ waiting: 0, delayed: 1 });
+    expect(await store.queue("paused", { codec: testCodec }).depth()).toMatchObject({
+      pausedUntil: Infinity,
+    });
+  });
+
+  test("is drained: the suspect and what another host held alone and charged, the rest as ever", async () => {
+    expect(await drain(broker)).toMatchObject([
+      { name: "suspect", attempt: 2, alone: true },
+      { name: "running", attempt: 2, alone: true },
+      { name: "waiting", attempt: 1, alone: false },
+      { name: "王: 'quoted' \"text\"", attempt: 1, alone: false },
+    ]);
+  });
+
+  test("goes on numbering where it stopped", async () => {
+    expect(await broker.publish([{ method: "saveToLocal", args: [] }])).toEqual([
+      { kind: "kept", id: "fgjh-8" },
+    ]);
+  });
+
+  test("shows people its tasks by state, in UTC", async () => {
+    await broker.depth();
+    const database = sqliteDriver().open(join(folder, "store.db"));
+    const rows = database.prepare("SELECT id, queue, state, at_utc, holder FROM tasks").all();
+    database.close();
+    const shown = (rows as Record<string, unknown>[]).map((row) => Object.values(row).join(" | "));
+    expect(shown).toContain("fgjh-2 | default | delayed | 2100-01-01 00:00:00 | ");
+    expect(shown).toContain("fgjh-4 | default | running | 2025-01-01 12:00:03 | elsewhere:4");
+    expect(shown).toHaveLength(7);
+  });
+});

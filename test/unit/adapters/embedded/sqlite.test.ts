@@ -1,0 +1,64 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { chooseDriver, isSafeVersion, type Candidate } from "../../../../src/adapters/embedded/sqlite.ts";
+
+test.each([
+  ["3.45.1", false],
+  ["3.50.6", false],
+  ["3.50.7", true],
+  ["3.51.2", false],
+  ["3.51.3", true],
+  ["3.53.0", true],
+  ["4.0.0", true],
+])("SQLite %s is safe for several processes: %s", (version, safe) => {
+  expect(isSafeVersion(version)).toBe(safe);
+});
+
+/** A SQLite of that version, as far as the choice looks. */
+function ofVersion(version: string): Candidate {
+  class DatabaseSync {
+    exec(): void {
+      // nothing is looked at but the version
+    }
+    prepare(): { run(): { changes: number }; get(): unknown; all(): unknown[] } {
+      return { run: () => ({ changes: 0 }), get: () => ({ version }), all: () => [] };
+    }
+    close(): void {
+      // nothing was opened
+    }
+  }
+  return { name: `sqlite ${version}`, load: () => ({ DatabaseSync }) };
+}
+
+const absent = (name: string): Candidate => ({ name, load: () => undefined });
+
+test("the first candidate that is there and safe is taken", () => {
+  const candidates = [absent("node:sqlite"), ofVersion("3.45.1"), ofVersion("3.53.0"), ofVersion("3.54.0")];
+  expect(chooseDriver(candidates).name).toBe("sqlite 3.53.0");
+});
+
+test("without a safe SQLite it is said what was found instead", () => {
+  expect(() => chooseDriver([ofVersion("3.45.1"), absent("@photostructure/sqlite")])).toThrow(
+    expect.objectContaining({
+      code: "SQLITE_MISSING",
+      message:
+        "no SQLite of 3.51.3 or later (or 3.50.7) was found: " +
+        "sqlite 3.45.1 has SQLite 3.45.1, @photostructure/sqlite is not there",
+    }),
+  );
+});
+
+test("a process that uses it says nothing on stderr", () => {
+  const folder = mkdtempSync(join(tmpdir(), "memq-sqlite-"));
+  const child = join(import.meta.dirname, "store-process.ts");
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "jiti/register", child, join(folder, "store")],
+    { encoding: "utf8" },
+  );
+  rmSync(folder, { recursive: true });
+  expect([stdout, stderr]).toEqual(["kept\n", ""]);
+});

@@ -9,7 +9,7 @@ const mayImport = {
   task: ["errors.ts"],
   host: ["errors.ts"],
   ports: ["task", "errors.ts"],
-  telemetry: ["ports", "task", "errors.ts"],
+  telemetry: ["ports", "task", "host", "errors.ts"],
   config: ["task", "errors.ts"],
   cron: ["config", "task", "errors.ts"],
   publish: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
@@ -19,6 +19,7 @@ const mayImport = {
     "brokers.ts",
     "adapters",
     "config",
+    "cron",
     "publish",
     "run",
     "telemetry",
@@ -30,7 +31,20 @@ const mayImport = {
   "index.ts": ["memq.ts", "publish", "run", "telemetry", "ports", "task", settings, "errors.ts"],
   "testing.ts": ["adapters/memory", "memq.ts", "publish", "run", "telemetry", "ports", "task", "errors.ts"],
   handlers: ["index.ts"],
-  cli: ["memq.ts", "config", "cron", "publish", "run", "telemetry", "ports", "task", "host", "errors.ts"],
+  doctor: ["cron", "errors.ts"],
+  cli: [
+    "memq.ts",
+    "config",
+    "cron",
+    "doctor",
+    "publish",
+    "run",
+    "telemetry",
+    "ports",
+    "task",
+    "host",
+    "errors.ts",
+  ],
 };
 
 // Each engine has one door; elsewhere its name is unknown.

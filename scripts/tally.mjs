@@ -9,10 +9,13 @@ import { existsSync, readFileSync, statSync } from "node:fs";
  */
 
 const [resultFile = "", status = "1"] = process.argv.slice(2);
-const counts = count(read(resultFile));
+const result = read(resultFile);
+const counts = count(result);
 
-if (status !== "0" && counts.failed === 0) {
-  process.stdout.write("A check outside the tests failed, see above; it is counted as 1 failed.\n");
+if (result === undefined) {
+  process.stdout.write("The tests were not reached, see above; counted as 1 failed.\n");
+} else if (status !== "0" && counts.failed === 0) {
+  process.stdout.write("A check other than the tests failed, see above; counted as 1 failed.\n");
   counts.failed = 1;
 }
 process.stdout.write(

@@ -40,7 +40,7 @@ export class Brokers {
   }
 
   async #openQueue(queue: QueueConfig): Promise<OpenQueue> {
-    const codec = plainCodec(queue.maxTaskBytes);
+    const codec = await codecOf(queue);
     const { server } = queue;
     const broker =
       server === undefined ? await this.#embedded(queue, codec) : await this.#memcached(queue, server, codec);
@@ -52,7 +52,8 @@ export class Brokers {
       const { openEmbeddedStore } = await import("./adapters/embedded/store.ts");
       return openEmbeddedStore({ folder: queue.storePath, clock: this.#clock });
     });
-    return store.queue(queue.name, { codec });
+    // A handler may block this process for as long as an attempt may take, and a minute for what surrounds it.
+    return store.queue(queue.name, { codec, blockedMs: queue.timeoutMs + 60_000 });
   }
 
   async #memcached(queue: QueueConfig, server: ServerConfig, codec: Codec): Promise<Broker> {
@@ -69,6 +70,16 @@ export class Brokers {
       clock: this.#clock,
     });
   }
+}
+
+/** Cryptography is loaded only where there is a secret: every start of a command pays for it. */
+async function codecOf({ name, secret, maxTaskBytes }: QueueConfig): Promise<Codec> {
+  if (secret === undefined) return plainCodec(maxTaskBytes);
+  const [{ signedCodec }, { hmacSigner }] = await Promise.all([
+    import("./task/signature.ts"),
+    import("./adapters/hmac/signer.ts"),
+  ]);
+  return signedCodec(hmacSigner(secret), name, maxTaskBytes);
 }
 
 async function remember<T>(known: Map<string, Promise<T>>, name: string, open: () => Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
 import type { Listener } from "./telemetry/events.ts";
 import type { Limits } from "./run/budget.ts";
+import type { CareOptions, Chronicle } from "./run/chronicle.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
 import type { QueueRun } from "./run/run.ts";
@@ -30,7 +31,7 @@ export interface PublishTo extends PublishOptions {
   readonly queue?: string;
 }
 
-export interface RunOptions {
+export interface RunOptions extends CareOptions {
   /** Names of the queues to drain. Default: all of the configuration. */
   readonly queues?: readonly string[];
   /** ms or a duration; no task is started that would not fit. Default none. */
@@ -84,9 +85,11 @@ export class Memq {
     const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
     const { Budget, cgroupMemoryLimit } = await import("./run/budget.ts");
     const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
+    const { Chronicle } = await import("./run/chronicle.ts");
     const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), () => this.#clock.now());
-    const runs = queues.map((queue) => this.#queueRun(queue, budget, options));
-    return options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs);
+    const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf });
+    const runs = queues.map((queue) => this.#queueRun(queue, { budget, chronicle, options }));
+    return chronicle.end(await (options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs)));
   }
 
   /** The broker of a queue, to look at it and to manage it. */
@@ -134,7 +137,7 @@ export class Memq {
     return makePublisher({ broker, codec, clock: this.#clock });
   }
 
-  #queueRun(config: QueueConfig, budget: QueueRun["budget"], options: RunOptions): QueueRun {
+  #queueRun(config: QueueConfig, { budget, chronicle, options }: OneRun): QueueRun {
     return {
       queue: config.name,
       open: async () => (await this.#brokers.open(config)).broker,
@@ -145,13 +148,22 @@ export class Memq {
       concurrency: options.concurrency ?? config.concurrency,
       budget,
       clock: this.#clock,
-      tell: options.listener ?? ignore,
-      say: options.say ?? toStderr,
       stop: options.stop ?? new AbortController().signal,
       graceMs: durationMs(options.grace ?? DEFAULT_GRACE_MS),
+      ...chronicle.of(config, { tell: options.listener ?? ignore, say: options.say ?? toStderr }),
     };
   }
 }
+
+/** What the queues of one run share. */
+interface OneRun {
+  readonly budget: QueueRun["budget"];
+  readonly chronicle: Chronicle;
+  readonly options: RunOptions;
+}
+
+const ticksOf = async (every: number | string): Promise<(afterMs: number) => number> =>
+  (await import("./cron/ticks.ts")).ticksOf(every);
 
 // Shorter than what init systems wait before they kill.
 const DEFAULT_GRACE_MS = 10_000;

@@ -1,21 +1,30 @@
-import { basename, dirname } from "node:path";
+import { cadenceOf, DEFAULT_EVERY } from "../cron/cadence.ts";
+import { crontabCommand as commandOf, crontabLine as lineOf, type RunPlan } from "../cron/run-plan.ts";
+import { stableNode } from "../cron/stable-node.ts";
+import { MemqError } from "../errors.ts";
 import { scriptPath } from "./package-files.ts";
 
-// Nothing in it means something to a shell.
-const PLAIN = /^[\w@+=:,./-]+$/;
-
 /**
- * The crontab line that runs a configuration every ten minutes. Cron has no PATH to speak of and starts in
- * the home folder, so the line says where everything is. Undefined when a path cannot stand in a crontab.
+ * The crontab line that runs a configuration every ten minutes. Undefined when no line of a crontab can name
+ * its paths.
  */
-export function crontabLine(configFile: string, nodePath = process.execPath): string | undefined {
-  const named = basename(configFile) === "config.ini" ? [] : ["--config", shellWord(basename(configFile))];
-  const run = [shellWord(nodePath), shellWord(scriptPath("runjobs")), ...named].join(" ");
-  const line = `*/10 * * * * cd ${shellWord(dirname(configFile))} && ${run}`;
-  return line.includes("\n") ? undefined : forCrontab(line);
+export const crontabLine = (configFile: string, node = stableNode()): string | undefined =>
+  ifPossible(lineOf, { configFile, node });
+
+/** The same without the time. */
+export const crontabCommand = (configFile: string, node = stableNode()): string | undefined =>
+  ifPossible(commandOf, { configFile, node });
+
+function ifPossible(
+  write: (plan: RunPlan) => string,
+  paths: Pick<RunPlan, "configFile" | "node">,
+): string | undefined {
+  const cadence = cadenceOf(DEFAULT_EVERY);
+  if ("fault" in cadence) throw new MemqError("BUG", `the default cadence ${cadence.fault}`);
+  try {
+    return write({ ...paths, cadence: cadence.value, script: scriptPath("runjobs"), user: "" });
+  } catch (error) {
+    if (error instanceof MemqError && error.code === "USAGE") return undefined;
+    throw error;
+  }
 }
-
-const shellWord = (text: string): string => (PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-/** In a crontab a bare `%` ends the command and begins its standard input. */
-const forCrontab = (line: string): string => line.replaceAll("%", "\\%");

@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import { describeError } from "../errors.ts";
 import type { Finding, Loss } from "../ports/broker.ts";
-import type { QueueReport } from "../run/report.ts";
 import type { RunEvent } from "../telemetry/events.ts";
 import { cut, printable } from "./printable.ts";
 import { formatDuration } from "../task/duration.ts";
@@ -41,6 +40,22 @@ export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): str
       return strayLine(at, event, verbose);
   }
 }
+
+/** What makes an event like others that differ only in the task: the queue, the method and the error. */
+export function likeness(event: RunEvent): { readonly from: string; readonly about: string } {
+  const method = "task" in event ? `${event.task.method}: ` : "";
+  const error = "error" in event ? describeThrown(event.error, false) : LIKENESS[event.kind];
+  return { from: `memq ${event.queue}`, about: `${method}${error}` };
+}
+
+const LIKENESS: Readonly<Record<Exclude<RunEvent["kind"], "retry" | "dead" | "stray">, string>> = {
+  done: "done",
+  handedBack: "handed back",
+  leaseLost: "its lease was lost",
+  cancelled: "cancelled",
+  finding: "found in the queue",
+  loss: "tasks were lost",
+};
 
 const strayLine = (at: string, { error }: Of<"stray">, verbose: boolean): string =>
   `${at}: an error outside any task: ${describeThrown(error, verbose)}`;
@@ -100,29 +115,3 @@ export function lossLine(at: string, loss: Loss): string {
   const when = new Date(loss.at).toISOString();
   return `${at}: ${count} tasks were lost (${loss.cause}), found out ${when}`;
 }
-
-/** The one line about a run: `memq push: 1000 done, 0 retried, 0 dead, 0 left in 2.1s (drained)`. */
-export function summaryLine(report: QueueReport): string {
-  const { queue, done, retried, dead, left, ms } = report;
-  const counts = `${String(done)} done, ${String(retried)} retried, ${String(dead)} dead, ${left === undefined ? "?" : String(left)} left`;
-  return `memq ${queue}: ${counts} in ${formatDuration(ms)} (${endText(report)})`;
-}
-
-function endText({ ended, failure, leasesLost, losses }: QueueReport): string {
-  const parts = [failure === undefined ? END_TEXT[ended] : `${failure.message} [${failure.code}]`];
-  if (leasesLost > 0) parts.push(`${String(leasesLost)} leases lost`);
-  if (losses.length > 0) parts.push("tasks were lost");
-  return parts.join("; ");
-}
-
-const END_TEXT: Readonly<Record<QueueReport["ended"], string>> = {
-  empty: "drained",
-  paused: "the queue is paused",
-  held: "other runs hold the rest",
-  due: "the rest is not due yet",
-  "max-time": "max-time reached",
-  "max-tasks": "max-tasks reached",
-  "max-memory": "max-memory reached",
-  stopped: "stopped",
-  failed: "failed",
-};

@@ -1,11 +1,14 @@
-import { EXIT, MemqError, worstExit } from "../errors.ts";
+import { EXIT, worstExit, type MemqError } from "../errors.ts";
 import type { Memq, RunOptions } from "../memq.ts";
-import type { QueueReport, RunReport } from "../run/report.ts";
+import type { RunReport } from "../run/report.ts";
+import { RateLimit } from "../telemetry/rate-limit.ts";
 import type { RunEvent } from "../telemetry/events.ts";
-import { choice, duration, size, span, wholeNumber } from "./option-values.ts";
+import { duration, size, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import { startProgress } from "./progress.ts";
-import { eventLine, summaryLine } from "./run-lines.ts";
+import { CARE_OPTIONS, careOptions } from "./run-care.ts";
+import { eventLine, likeness } from "./run-lines.ts";
+import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -20,6 +23,7 @@ const OPTIONS: Options = {
     value: "text|json|never",
     doc: "say what the run did (default: only when there is something to tell)",
   },
+  ...CARE_OPTIONS,
 };
 
 const COMMAND: Command = {
@@ -34,6 +38,7 @@ const COMMAND: Command = {
     `runjobs push --max-time 9m`,
     `*/10 * * * * cd /path/to/project && runjobs      # a crontab line`,
     `runjobs --summary json`,
+    `runjobs --cover --when-full skip`,
   ],
 };
 
@@ -44,13 +49,14 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
 
 async function runJobs(session: Session): Promise<number> {
   const options = runOptions(session.parsed);
-  const summary = choice(session.parsed, "summary", ["text", "json", "never"] as const);
+  const summary = readSummary(session.parsed);
   const { memq, fault, queues } = soundQueues(session);
+  const care = await careOptions(session, memq, queues);
   // So that the handlers' ./worker.log lands beside config.ini, wherever cron started us.
   process.chdir(memq.config.folder);
-  const report = await watched(session, (watch) => memq.run({ ...options, ...watch, queues }));
+  const report = await watched(session, (watch) => memq.run({ ...options, ...care, ...watch, queues }));
   const exit = worstExit([report.exit, fault?.exit ?? EXIT.ok]);
-  conclude(session, { ...report, exit }, summary);
+  tellReport(session, { ...report, exit }, summary);
   return exit;
 }
 
@@ -80,15 +86,20 @@ async function watched(session: Session, run: (watch: Watch) => Promise<RunRepor
     session.complain(line);
   };
   const signals = stopOnSignals(say);
+  const verbose = session.parsed.flag("verbose");
+  const limited = new RateLimit(say);
   const listener = (event: RunEvent): void => {
     progress.count(event);
-    const line = eventLine(event, session.parsed.flag("verbose"), Date.now());
-    if (line !== undefined) say(line);
+    const line = eventLine(event, verbose, Date.now());
+    if (line === undefined) return;
+    if (verbose) say(line);
+    else limited.say({ line, ...likeness(event) });
   };
   try {
     return await run({ stop: signals.stop, ownsProcess: true, listener, say });
   } finally {
     progress.end();
+    limited.end();
     signals.release();
   }
 }
@@ -113,24 +124,3 @@ function runOptions(parsed: Parsed): RunOptions {
     ...(timeout !== undefined && { timeout }),
   };
 }
-
-type Summary = "text" | "json" | "never" | undefined;
-
-function conclude(session: Session, report: RunReport, summary: Summary): void {
-  for (const { queue, failure } of report.queues) {
-    if (failure === undefined) continue;
-    session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
-  }
-  if (summary === "json" || session.parsed.flag("json")) session.print(JSON.stringify(report));
-  else if (summary !== "never") sayQueues(session, report, summary);
-}
-
-function sayQueues(session: Session, report: RunReport, summary: Summary): void {
-  for (const queue of report.queues) {
-    if (summary === "text") session.complain(summaryLine(queue));
-    else if (worthSaying(queue) || session.io.stderr.isTTY === true) session.say(summaryLine(queue));
-  }
-}
-
-const worthSaying = (report: QueueReport): boolean =>
-  report.retried + report.dead + report.leasesLost + report.losses.length > 0;

@@ -101,4 +101,26 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     examples: [`memq purge dead`, `memq purge waiting delayed --queue push --yes`],
     load: async () => (await import("./commands/purge.ts")).purge,
   },
+  {
+    name: "crontab",
+    brief: "the line that makes cron start runs",
+    usage: "memq crontab print|install|remove|show [options]",
+    about:
+      "print shows the line with the paths of this machine, install puts it into your crontab (again: replaces\n" +
+      "it), remove takes it out, show tells when cron starts it. No other line is touched.",
+    options: {
+      every: { value: "WHEN", doc: `"*/5 * * * *", @hourly or 10m (default: every in config.ini, else 10m)` },
+      mailto: { value: "ADDRESS", doc: `who gets what a run says ("": nobody)` },
+      log: { value: "FILE", doc: "append what a run says to FILE instead of mailing it" },
+      systemd: { doc: "print: a timer and a service of systemd instead" },
+      "cron-d": { doc: "print: a file for /etc/cron.d instead" },
+      user: { value: "NAME", doc: "whose runs they are, with --systemd and --cron-d (default: you)" },
+    },
+    examples: [
+      `memq crontab install`,
+      `memq crontab install --queue push --every 5m`,
+      `memq crontab print --cron-d --user www-data`,
+    ],
+    load: async () => (await import("./commands/crontab.ts")).crontab,
+  },
 ];

@@ -8,11 +8,11 @@ export interface QueuedRecord {
   readonly record: TaskRecord;
 }
 
-const BROKEN = "(the stored bytes are not a task)";
+const BROKEN = "the stored bytes are not a task";
 
 /** `Worker.saveToLocal("hello")` on one line of at most `limit` characters. */
-export function callText({ queue, record: { task } }: QueuedRecord, limit: number): string {
-  if (task === undefined) return BROKEN;
+export function callText({ queue, record: { task, fault = BROKEN } }: QueuedRecord, limit: number): string {
+  if (task === undefined) return cut(`(${printable(fault)})`, limit);
   const name = `${task.class ?? queue.className}.${task.method}`;
   return cut(`${name}(${argsText(task.args, limit)})`, limit);
 }
@@ -36,13 +36,13 @@ const AT = { waiting: "waitingSince", delayed: "dueAt", running: "leaseEndsAt", 
 
 /** A task for programs; `class` is the one that would run it. */
 export function recordJson({ queue, record }: QueuedRecord): object {
-  const { id, state, task, attempts, at, error, holder } = record;
+  const { id, state, task, fault, attempts, at, error, holder } = record;
   return {
     id,
     queue: queue.name,
     state,
     ...(task === undefined
-      ? { broken: true }
+      ? { broken: true, ...(fault !== undefined && { fault }) }
       : {
           class: task.class ?? queue.className,
           method: task.method,

@@ -58,8 +58,8 @@ async function lookAt(
 }
 
 /** Why a run could not run the task; undefined when it can. */
-function whyNot({ task }: TaskRecord, queue: QueueConfig, registry: Registry): string | undefined {
-  if (task === undefined) return "its stored bytes are not a task";
+function whyNot({ task, fault }: TaskRecord, queue: QueueConfig, registry: Registry): string | undefined {
+  if (task === undefined) return fault ?? "it was written by a newer memq";
   const target = registry.target(task.class ?? queue.className, task.method);
   return typeof target === "string" ? target : undefined;
 }

@@ -81,7 +81,6 @@ export const QUEUE_SETTINGS = {
     doc: "Signs tasks and refuses unsigned ones. Only as `env:NAME`.",
     hidden: true,
     envOnly: true,
-    ahead: true,
   },
   username: { type: CREDENTIAL, doc: "User name for memcached (SASL).", hidden: true },
   password: { type: CREDENTIAL, doc: "Password for memcached (SASL), better as `env:NAME`.", hidden: true },

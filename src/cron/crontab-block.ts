@@ -38,14 +38,17 @@ export interface InstalledLine {
   readonly line: string;
   /** Five fields or a nickname, as written. */
   readonly cron: string;
+  /** What stands behind the time. */
+  readonly command: string;
 }
 
 const ASSIGNMENT = /^\s*["']?\w+["']?\s*=/;
-const TIME = /^\s*(@\w+|\S+(?:\s+\S+){4})\s+\S/;
+const TIMED = /^\s*(@\w+|\S+(?:\s+\S+){4})\s+(\S.*)$/;
 
 /** The lines of a block that cron acts on. */
 export const installedLines = ({ lines }: Block): readonly InstalledLine[] =>
   lines.flatMap((line) => {
-    const cron = /^\s*#/.test(line) || ASSIGNMENT.test(line) ? undefined : TIME.exec(line)?.[1];
-    return cron === undefined ? [] : [{ line, cron }];
+    if (/^\s*#/.test(line) || ASSIGNMENT.test(line)) return [];
+    const [, cron, command] = TIMED.exec(line) ?? [];
+    return cron === undefined || command === undefined ? [] : [{ line, cron, command }];
   });

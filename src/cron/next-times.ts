@@ -12,7 +12,8 @@ export function nextTimes(times: CronTimes, afterMs: number, count: number): rea
   let start = Math.floor(afterMs / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
   for (let day = 0; day < MAX_DAYS && found.length < count; day++) {
     const end = startOfNextDay(start);
-    if (isDay(times, new Date(start))) found.push(...minutesBetween(start, end).filter((ms) => isMinute(times, ms)));
+    if (isDay(times, new Date(start)))
+      found.push(...minutesBetween(start, end).filter((ms) => isMinute(times, ms)));
     start = end;
   }
   return found.slice(0, count);

@@ -45,7 +45,8 @@ export const crontabLine = (plan: RunPlan): string => `${plan.cadence.cron} ${cr
 export const cronDLine = (plan: RunPlan): string =>
   `${plan.cadence.cron} ${plan.user} ${crontabCommand(plan)}`;
 
-function crontabCommand(plan: RunPlan): string {
+/** The command alone, with `%` as a crontab wants it. @throws MemqError USAGE when cron could not take it. */
+export function crontabCommand(plan: RunPlan): string {
   assertPlain(plan);
   const command = forCrontab(shellCommand(plan));
   const bytes = Buffer.byteLength(command);

@@ -13,3 +13,9 @@ const quoted = (text: string): string =>
 
 /** A command as it stands in a crontab, where a bare `%` ends it and begins its standard input. */
 export const forCrontab = (command: string): string => command.replaceAll("%", "\\%");
+
+/** The command that cron hands to the shell. What stands behind a bare `%` is its input, and no part of it. */
+export const fromCrontab = (command: string): string => {
+  const end = /^(?:[^\\%]|\\.?)*/su.exec(command)?.[0].length ?? 0;
+  return command.slice(0, end).replaceAll("\\%", "%");
+};

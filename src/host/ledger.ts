@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { appendWhole, makeGroupFolder } from "./group-file.ts";
 import { encodeEntry, parseEntries, type LedgerEntry } from "./ledger-entry.ts";
@@ -47,7 +56,8 @@ export class Ledger {
     const status = statSync(this.#path(last), { throwIfNoEntry: false });
     if (status === undefined || status.size < MOST_FILE_BYTES) return last;
     const kept = numbers.slice(1 - MOST_FILES);
-    for (const number of numbers) if (!kept.includes(number) || this.#isOld(number, nowMs)) this.#remove(number);
+    for (const number of numbers)
+      if (!kept.includes(number) || this.#isOld(number, nowMs)) this.#remove(number);
     return last + 1;
   }
 

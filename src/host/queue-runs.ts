@@ -5,7 +5,14 @@ import { Ledger } from "./ledger.ts";
 import type { Began, EndedWork, LedgerEntry } from "./ledger-entry.ts";
 import { makeGroupFolder } from "./group-file.ts";
 import { livenessOf, nameOf, thisProcess } from "./process-identity.ts";
-import { slotHolders, takeSlot, type RunSlot, type SlotAnswer, type SlotHolder, type SlotRequest } from "./run-slots.ts";
+import {
+  slotHolders,
+  takeSlot,
+  type RunSlot,
+  type SlotAnswer,
+  type SlotHolder,
+  type SlotRequest,
+} from "./run-slots.ts";
 
 /** What a run did with a queue, as far as the ledger wants to know. */
 export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
@@ -142,7 +149,9 @@ export class QueueRuns {
       if (entry.kind === "began") return ended.has(entry.run) || isGone(entry) ? [] : [nameOf(entry.who)];
       const did = entry.done + entry.retried + entry.dead > 0;
       const isHere = entry.host === thisProcess().host;
-      return did && isHere && entry.at > this.#startedAt ? [nameOf({ ...thisProcess(), pid: entry.pid })] : [];
+      return did && isHere && entry.at > this.#startedAt
+        ? [nameOf({ ...thisProcess(), pid: entry.pid })]
+        : [];
     });
   }
 

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Draft, Task, TaskRecord, TaskState } from "../task/task.ts";
 import type { Outcome } from "../task/outcome.ts";
+import type { Notes } from "./notes.ts";
 
 /**
  * A broker keeps the tasks of one queue, for one owner: the run, worker or command that opened it.
@@ -18,6 +19,8 @@ import type { Outcome } from "../task/outcome.ts";
 export interface Broker {
   readonly queue: string;
   readonly capabilities: Capabilities;
+  /** What the owners of this queue tell each other besides tasks. */
+  readonly notes: Notes;
 
   /**
    * Keeps each draft, in order, and answers item by item. Resolves only when every "kept" one is kept;

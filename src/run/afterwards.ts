@@ -1,4 +1,3 @@
-import { describeError } from "../errors.ts";
 import type { WorkDone } from "../host/queue-runs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Thresholds } from "../telemetry/warnings.ts";
@@ -11,18 +10,17 @@ export interface Afterwards {
   readonly clock: Clock;
   /** From when on the queue is worth a warning. Default: never. */
   readonly warn?: Thresholds;
+  /** What went wrong around the run, for people: it harmed no task. */
+  readonly faults?: () => readonly string[];
 }
 
 /** Leaves the run's record on this host, and adds to its report what the host knows. */
-export function afterwards({ onHost, clock }: Afterwards, report: QueueReport): QueueReport {
+export function afterwards({ onHost, clock, faults }: Afterwards, report: QueueReport): QueueReport {
   const { warnings = [], ...bare } = report;
-  if (onHost === undefined) return withWarnings(bare, warnings);
-  const { runs } = onHost;
-  const shared = runs.sharedBy();
-  runs.end(workOf(report), clock.now());
-  const fault =
-    runs.fault === undefined ? [] : [`what runs do is not remembered: ${describeError(runs.fault)}`];
-  return { ...withWarnings(bare, [...warnings, ...fault]), ...(shared > 1 && { shared }) };
+  const shared = onHost?.runs.sharedBy() ?? 1;
+  onHost?.runs.end(workOf(report), clock.now());
+  const all = [...warnings, ...(faults?.() ?? [])];
+  return { ...withWarnings(bare, all), ...(shared > 1 && { shared }) };
 }
 
 const withWarnings = (report: QueueReport, warnings: readonly string[]): QueueReport =>

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { MemqError } from "../errors.ts";
 import { LEASE_MS, type Broker, type Depth, type Idle } from "../ports/broker.ts";
 import { MAX_TIMER_MS, type Clock } from "../ports/clock.ts";
@@ -92,6 +93,7 @@ class Batch {
       pause: (untilMs) => this.#pause(untilMs),
     };
     this.#renewing = setInterval(this.#renew, LEASE_MS / 3);
+    setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
     parts.stop.addEventListener("abort", this.#onStop, { once: true });
   }
 

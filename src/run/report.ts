@@ -31,6 +31,8 @@ export interface QueueReport {
 export interface RunReport {
   readonly queues: readonly QueueReport[];
   readonly exit: number;
+  /** What went wrong with those who were to be told of it; absent: nothing. */
+  readonly faults?: readonly string[];
 }
 
 /** Counts what a queue's run tells, and passes it on. */

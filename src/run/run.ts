@@ -63,7 +63,8 @@ async function endOf(parts: Tallied): Promise<End> {
       left: depth.waiting + depth.delayed + depth.running,
       ...(end.ended === "full" && { holders: end.holders }),
       ...(failure !== undefined && { failure }),
-      warnings: warningsOf(depth, parts.warn ?? {}, parts.clock.now()),
+      // A surplus run keeps quiet: those who are at work will say it.
+      warnings: end.ended === "full" ? [] : warningsOf(depth, parts.warn ?? {}, parts.clock.now()),
     };
   } catch (error) {
     const code = error instanceof MemqError ? error.code : "BUG";
@@ -79,6 +80,9 @@ function failureOf({ tally, onHost }: Tallied, { ended, holders }: VisitEnd): Qu
   if (ended !== "full" || onHost?.whenFull !== "fail") return undefined;
   return { code: "RUNS_FULL", message: `${String(holders.length)} runs work on it already` };
 }
+
+/** How a run exits because of one of its queues. */
+export const exitOf = (report: QueueReport): number => worstExit(exitsOf(report));
 
 function exitsOf({ failure, losses, leasesLost, dead }: QueueReport): readonly number[] {
   return [

@@ -1,4 +1,5 @@
 import { MemqError, describeError } from "../errors.ts";
+import { openEnvelope } from "./envelope.ts";
 import { assertLossless } from "./lossless.ts";
 import type { Draft, Json, Task } from "./task.ts";
 
@@ -34,7 +35,10 @@ export interface Codec {
   open(id: string, bornAt: number, text: string): Decoded;
 }
 
-/** The codec of a queue without a secret. `maxBytes`: of one encoded task. */
+/**
+ * The codec of a queue without a secret. It opens signed tasks too, without a look at the signature: whoever
+ * can write here could leave it out as well. `maxBytes`: of one encoded task.
+ */
 export function plainCodec(maxBytes: number): Codec {
   const encoded = new WeakMap<Draft, string>(); // publishers encode to check, brokers to keep
   return {
@@ -46,7 +50,10 @@ export function plainCodec(maxBytes: number): Codec {
       return body;
     },
     seal: (_id, body) => body,
-    open: openBody,
+    open: (id, bornAt, text) => {
+      const envelope = openEnvelope(text);
+      return envelope.kind === "newer" ? envelope : openBody(id, bornAt, envelope.body);
+    },
   };
 }
 

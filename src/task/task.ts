@@ -57,8 +57,10 @@ export const TASK_STATES: readonly TaskState[] = ["waiting", "delayed", "running
 export interface TaskRecord {
   readonly id: string;
   readonly state: TaskState;
-  /** Undefined when the stored bytes are not a task. */
+  /** Undefined when the stored bytes are not a task, or a newer version's. */
   readonly task?: Task;
+  /** Why the stored bytes are not a task. */
+  readonly fault?: string;
   /** Attempts charged so far. */
   readonly attempts: number;
   /** waiting: since; delayed: due; running: lease end; dead: buried. In ms. */

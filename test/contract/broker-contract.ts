@@ -7,8 +7,10 @@ import { factsOn } from "./facts/ground.ts";
 import { idleFacts } from "./facts/idle.ts";
 import { inspectFacts } from "./facts/inspect.ts";
 import { keyFacts } from "./facts/keys.ts";
+import { noteFacts } from "./facts/notes.ts";
 import { publishFacts } from "./facts/publish.ts";
 import { settleFacts } from "./facts/settle.ts";
+import { signingFacts } from "./facts/signing.ts";
 import { upkeepFacts } from "./facts/upkeep.ts";
 import { waitFacts } from "./facts/wait.ts";
 
@@ -82,6 +84,12 @@ export function brokerContract(harness: BrokerHarness): void {
     });
     describe("putting back, cancelling, purging", () => {
       upkeepFacts(fact);
+    });
+    describe("signed tasks", () => {
+      signingFacts(fact);
+    });
+    describe("notes", () => {
+      noteFacts(fact);
     });
     describe("waiting", () => {
       waitFacts(fact);

@@ -6,6 +6,7 @@ import type { Bell } from "./bell.ts";
 import { claim } from "./claiming.ts";
 import { leaseFrom, prolong } from "./holder.ts";
 import { depth, find, findKey, list } from "./inspecting.ts";
+import { EmbeddedNotes } from "./notes.ts";
 import type { Owner } from "./owner.ts";
 import { publish } from "./publishing.ts";
 import { leave, release } from "./releasing.ts";
@@ -28,6 +29,7 @@ export interface Desk {
 export class EmbeddedBroker implements port.Broker {
   readonly queue: string;
   readonly capabilities: port.Capabilities = { durability: "disk", delay: true, keys: true, list: true };
+  readonly notes = new EmbeddedNotes(async () => (await this.#open()).queue);
   readonly #openDesk: (known: Desk | undefined) => Promise<Desk>;
   #desk: Desk | undefined;
   #closed = false;

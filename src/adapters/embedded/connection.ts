@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { MemqError } from "../../errors.ts";
 import { whenFree } from "./patience.ts";
-import { APPLICATION_ID, SCHEMA, STORE_VERSION } from "./schema.ts";
+import { APPLICATION_ID, FIRST_SCHEMA, FIRST_VERSION, STORE_VERSION, UPGRADES } from "./schema.ts";
 import { sqliteDriver, type SqliteDatabase, type SqliteStatement, type SqlValue } from "./sqlite.ts";
 import { prepareStoreFolder, type StoreFolder } from "./store-folder.ts";
 import { storeFault } from "./store-fault.ts";
@@ -167,6 +167,7 @@ export async function openConnection(folder: StoreFolder): Promise<Connection> {
 
 function prepareDatabase(database: SqliteDatabase, folder: StoreFolder): void {
   if (!isMade(database, folder)) makeStore(database, folder);
+  if (versionOf(database) < STORE_VERSION) upgradeStore(database);
   database.exec(
     `PRAGMA cache_size = -${String(CACHE_KIB)}; PRAGMA journal_size_limit = ${String(WAL_LEFT_BYTES)};
      PRAGMA temp_store = MEMORY;`,
@@ -176,21 +177,26 @@ function prepareDatabase(database: SqliteDatabase, folder: StoreFolder): void {
 /** False for an empty file. @throws MemqError STORE_FOREIGN. */
 function isMade(database: SqliteDatabase, folder: StoreFolder): boolean {
   const { application_id } = database.prepare("PRAGMA application_id").get() as { application_id: number };
-  const { user_version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+  const version = versionOf(database);
   if (application_id === APPLICATION_ID) {
-    if (user_version > STORE_VERSION) throw newer(folder, user_version);
+    if (version > STORE_VERSION) throw newer(folder, version);
     return true;
   }
   const { tables } = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as {
     tables: number;
   };
-  if (application_id === 0 && user_version === 0 && tables === 0) return false;
+  if (application_id === 0 && version === 0 && tables === 0) return false;
   throw new MemqError("STORE_FOREIGN", `${folder.file} is the database of another program`);
 }
 
 function makeStore(database: SqliteDatabase, folder: StoreFolder): void {
   // Both have to be said before the first table is there, and neither inside a transaction.
-  database.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;");
+  database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  const { journal_mode } = database.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+  if (journal_mode !== "wal") {
+    throw new MemqError("STORE_UNUSABLE", `the file system of store ${folder.path} has no shared memory`);
+  }
+  database.exec("BEGIN IMMEDIATE");
   try {
     if (!isMade(database, folder)) writeSchema(database);
     database.exec("COMMIT");
@@ -200,12 +206,32 @@ function makeStore(database: SqliteDatabase, folder: StoreFolder): void {
   }
 }
 
+/** Brings an older store up to date in one transaction; another process may be faster. */
+function upgradeStore(database: SqliteDatabase): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    addUpgrades(database, versionOf(database));
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function addUpgrades(database: SqliteDatabase, version: number): void {
+  if (version >= STORE_VERSION) return;
+  for (const upgrade of UPGRADES.slice(version - FIRST_VERSION)) database.exec(upgrade);
+  database.exec(`PRAGMA user_version = ${String(STORE_VERSION)}`);
+}
+
+const versionOf = (database: SqliteDatabase): number =>
+  (database.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
+
 function writeSchema(database: SqliteDatabase): void {
-  database.exec(SCHEMA);
+  database.exec(FIRST_SCHEMA);
   database.prepare("INSERT INTO store(prefix, created_at) VALUES (?, ?)").run(makePrefix(), Date.now());
-  database.exec(
-    `PRAGMA application_id = ${String(APPLICATION_ID)}; PRAGMA user_version = ${String(STORE_VERSION)};`,
-  );
+  database.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}`);
+  addUpgrades(database, FIRST_VERSION);
 }
 
 // Four letters and digits, the first a letter, so that an id is never taken for a number or a flag. It is no

@@ -70,7 +70,7 @@ export function removeFlights(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // another process was faster, or may not: what is left is swept or ignored, its owner's number never comes again
+    // another process was faster, or this one may not: what is left is never read again
   }
 }
 

@@ -166,6 +166,7 @@ function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow): TaskRecor
     attempts: row.attempts,
     at: row.lease_ends_at ?? row.at,
     ...(decoded.kind === "task" && { task: decoded.task }),
+    ...(decoded.kind === "broken" && { fault: decoded.reason }),
     ...(row.error !== null && { error: row.error }),
     ...(holder !== undefined && { holder }),
   };

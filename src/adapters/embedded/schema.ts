@@ -1,8 +1,8 @@
 /** "memq" in the header of the file: another program's database is never touched. */
 export const APPLICATION_ID = 0x6d656d71;
 
-// Any change: add 1, migrate the old one in one transaction, add a fixture.
-export const STORE_VERSION = 1;
+// Any change: add a line to UPGRADES, never edit one that stands there, add a fixture of the version before.
+export const FIRST_VERSION = 1;
 
 /** The states of a task as numbers on disk. */
 export const STATE = { waiting: 0, delayed: 1, running: 2, dead: 3 } as const;
@@ -15,7 +15,7 @@ export const FOR_EVER = Number.MAX_SAFE_INTEGER;
  * `at` is the place in the queue while waiting and running, the due time while delayed, the time of burial
  * when dead. A running task keeps its place, to go back to when its holder dies.
  */
-export const SCHEMA = `
+export const FIRST_SCHEMA = `
 CREATE TABLE store(
   prefix TEXT NOT NULL,
   created_at INTEGER NOT NULL
@@ -72,3 +72,17 @@ CREATE VIEW tasks AS
   FROM task JOIN queue ON queue.id = task.queue LEFT JOIN holder ON holder.id = task.holder
   ORDER BY task.queue, task.state, task.at, task.id;
 `;
+
+/** What leads from each version to the next: the first of them from 1 to 2. */
+export const UPGRADES: readonly string[] = [
+  `CREATE TABLE note(
+     queue INTEGER NOT NULL,
+     name TEXT NOT NULL,
+     version INTEGER NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY(queue, name)
+   ) STRICT, WITHOUT ROWID;`,
+];
+
+/** The version that this memq reads and writes. */
+export const STORE_VERSION = FIRST_VERSION + UPGRADES.length;

@@ -69,9 +69,9 @@ class Store implements EmbeddedStore {
 
   async close(): Promise<void> {
     for (const broker of this.#brokers.splice(0)) await broker.close();
+    await this.#opening?.catch(ignoreUnopened);
     if (this.#open === undefined) return;
-    const { shrinker } = this.#open;
-    await shrinker.beforeClose();
+    await this.#open.shrinker.beforeClose();
     this.#leave();
   }
 
@@ -112,3 +112,6 @@ async function openStore(path: string): Promise<OpenStore> {
   const connection = await openConnection(folder);
   return { connection, bell: new Bell(folder.bell), shrinker: new Shrinker(connection) };
 }
+
+/** What failed to open was reported to whoever needed it. */
+const ignoreUnopened = (): void => undefined;

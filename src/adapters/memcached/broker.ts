@@ -19,6 +19,7 @@ import type {
   Started,
   StartOptions,
 } from "../../ports/broker.ts";
+import type { Notes } from "../../ports/notes.ts";
 import { systemClock } from "../../ports/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
@@ -26,6 +27,7 @@ import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import type { HeldTask } from "./hold.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
 import type { Random } from "./names.ts";
+import { MemcachedNotes } from "./notes.ts";
 import { assemble } from "./workshop.ts";
 import type { Workshop } from "./workshop.ts";
 import type { Wire } from "./wire.ts";
@@ -71,12 +73,14 @@ export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
 /** One owner of a queue on memcached: docs/memcached-layout.md. */
 class MemcachedBroker implements Broker {
   readonly capabilities: Capabilities = { durability: "memory", delay: true, keys: true, list: true };
+  readonly notes: Notes;
   readonly #shop: Workshop;
   /** Claims, releases and the like are done one after the other; starting and settling are not held up by them. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(shop: Workshop) {
     this.#shop = shop;
+    this.notes = new MemcachedNotes(shop.parts);
   }
 
   get queue(): string {

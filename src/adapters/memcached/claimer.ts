@@ -14,7 +14,7 @@ import type { PutBack } from "./put-back.ts";
 import { decodeRecord } from "./record.ts";
 import type { Scout } from "./scout.ts";
 import { itemOf } from "./session.ts";
-import { suspectsTo } from "./sorting.ts";
+import { hasSuspects, suspectsTo } from "./sorting.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { listLimitBytes } from "./waiting-list.ts";
 import type { WaitingList } from "./waiting-list.ts";
@@ -42,6 +42,10 @@ export class Claimer {
   readonly #parts: Parts;
   readonly #tools: ClaimerTools;
   #findings: Finding[] = [];
+  /** Stakes with suspects that are left to others, because something is in hand. */
+  readonly #avoided = new Set<string>();
+  /** Since when there have been such, in ms. */
+  #avoidingSince: number | undefined;
 
   constructor(parts: Parts, tools: ClaimerTools) {
     this.#parts = parts;
@@ -51,18 +55,35 @@ export class Claimer {
   async claim(request: ClaimRequest): Promise<Claimed> {
     const limit = Math.max(1, Math.min(request.limit, MAX_BATCH));
     const { holdings } = this.#tools;
-    // Nothing is even claimed beside a task that may end this process.
-    if (holdings.isAloneOut) return { claims: [], idle: { kind: "held", count: 1 }, findings: this.#found() };
+    if (holdings.isAloneOut || this.#hasToLetGo()) return this.#held(1);
+    this.#avoided.clear();
     await this.#parts.time.known();
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const claims = holdings.take(limit);
       if (claims.length > 0) return { claims, findings: this.#found() };
-      const pooled = holdings.pooledCount;
-      if (pooled > 0) return { claims, idle: { kind: "held", count: pooled }, findings: this.#found() };
+      if (holdings.pooledCount > 0) return this.#held(holdings.pooledCount);
       const idle = await this.#round({ ...request, limit });
-      if (idle !== undefined) return { claims, idle, findings: this.#found() };
+      if (idle === undefined) continue;
+      this.#noteAvoided();
+      if (this.#avoided.size > 0 && idle.kind !== "paused" && idle.kind !== "held") return this.#held(this.#avoided.size);
+      return { claims, idle, findings: this.#found() };
     }
-    return { claims: [], idle: { kind: "held", count: 1 }, findings: this.#found() };
+    return this.#held(1);
+  }
+
+  #held(count: number): Claimed {
+    return { claims: [], idle: { kind: "held", count }, findings: this.#found() };
+  }
+
+  /** A busy owner never has empty hands by chance: after a while they are emptied on purpose. */
+  #hasToLetGo(): boolean {
+    if (!this.#tools.holdings.isAnyOut) this.#avoidingSince = undefined;
+    return this.#avoidingSince !== undefined && this.#parts.clock.now() - this.#avoidingSince >= AVOID_MS;
+  }
+
+  #noteAvoided(): void {
+    if (this.#avoided.size === 0) this.#avoidingSince = undefined;
+    else this.#avoidingSince ??= this.#parts.clock.now();
   }
 
   #found(): readonly Finding[] {
@@ -75,7 +96,8 @@ export class Claimer {
     const { scout } = this.#tools;
     const scene = await scout.look(request.limit);
     if (scene === undefined) return { kind: "empty" };
-    const step = nextStep(scene);
+    const isOrphan = (stake: Stake): boolean => scene.isOrphan(stake) && !this.#avoided.has(stake.id);
+    const step = nextStep({ ...scene, isOrphan });
     switch (step.kind) {
       case "paused":
         await this.#write(scene.seen, scene.base);
@@ -116,35 +138,35 @@ export class Claimer {
     return replaced;
   }
 
-  async #takeOver({ seen, base, owner }: Look, { stake }: Step<"takeOver">): Promise<undefined> {
-    const mine: Stake = {
-      ...(stake.kind === "tasks" ? await this.#withSuspects(stake, base.epoch) : stake),
-      owner,
-      generation: stake.generation + 1,
-    };
+  async #takeOver(look: Look, { stake }: Step<"takeOver">): Promise<undefined> {
+    const { seen, base, owner } = look;
+    const orphan = stake.kind === "tasks" ? await this.#inspected(stake, base.epoch) : stake;
+    if (orphan === undefined) return void this.#avoided.add(stake.id);
+    const mine: Stake = { ...orphan, owner, generation: stake.generation + 1 };
     const next = withStake(base, stake, [mine]);
-    switch (mine.kind) {
-      case "tasks":
-        return this.#open(seen, next, mine);
-      case "sweep":
-        if ((await this.#write(seen, next)) !== undefined) await this.#finishSweep(mine, base.epoch);
-        return undefined;
-      case "putBack":
-        if ((await this.#write(seen, next)) !== undefined) await this.#finishPutBack(mine, base.epoch);
-        return undefined;
-    }
+    if (mine.kind === "tasks") return this.#open(seen, next, mine);
+    if ((await this.#write(seen, next)) === undefined) return;
+    if (mine.kind === "sweep") await this.#finishSweep(mine, base.epoch);
+    else await this.#finishPutBack(mine, base.epoch);
   }
 
-  /** What a dead owner may have started is found out while its stake is still as it left it. */
-  async #withSuspects(stake: TaskStake, epoch: string): Promise<TaskStake> {
-    if (stake.loose === 0 || stake.suspectsTo !== undefined) return stake;
+  /**
+   * A stake with what its dead owner may have started, which is found out while all is as it left it. Undefined:
+   * there are suspects, which nobody takes who has something in hand.
+   */
+  async #inspected(stake: TaskStake, epoch: string): Promise<TaskStake | undefined> {
+    const isOpen = stake.loose > 0 && stake.suspectsTo === undefined;
+    const { isAnyOut } = this.#tools.holdings;
+    if (!isOpen && !isAnyOut) return stake;
     const items = await this.#parts.session.getAll(this.#tools.fetcher.keys(stake, epoch));
     const records = items.map((item) => {
       const decoded = item && decodeRecord(item.value);
       return decoded?.kind === "record" ? decoded.record : undefined;
     });
-    const to = suspectsTo(stake.loose, records, stake);
-    return to === undefined ? { ...stake, loose: 0 } : { ...stake, suspectsTo: to };
+    const to = isOpen ? suspectsTo(stake.loose, records, stake) : undefined;
+    const known = to === undefined ? stake : { ...stake, suspectsTo: to };
+    const isSuspicious = records.some((stored, at) => stored !== undefined && hasSuspects(stored, known, at));
+    return isAnyOut && isSuspicious ? undefined : known;
   }
 
   async #resume({ seen, base, owner }: Look, { stake, mine, rest }: Step<"resume">): Promise<undefined> {
@@ -264,6 +286,9 @@ export class Claimer {
 }
 
 type Look = NonNullable<Awaited<ReturnType<Scout["look"]>>>;
+
+// So long others may take the suspects that this owner passes over.
+const AVOID_MS = 30_000;
 
 // While memory is full, other runs and cancelled tasks make room.
 const FULL_PAUSE_MS = 100;

@@ -164,10 +164,11 @@ export class Fetcher {
     record.gone.add(index);
   }
 
-  async #park({ hold, entry }: Met, id = entry.name): Promise<readonly Finding[]> {
+  async #park({ hold, entry, place }: Met, id = entry.name): Promise<readonly Finding[]> {
     const due = this.#parts.time.now() + PARK_SECONDS;
     const parked = await this.#delayed.index(hold.epoch, [{ name: entry.name, due, parked: true }]);
     if (parked !== "kept") hold.mustStand = true;
+    else hold.struck.add(place);
     return [{ kind: "newer", id }];
   }
 

@@ -56,22 +56,21 @@ export class Holdings {
     for (const hold of this.#holds) hold.hasLapsed = true;
   }
 
+  /** Whether anything is in hand: handed out and not settled. */
+  get isAnyOut(): boolean {
+    return this.#holds.some((hold) => hold.outCount > 0);
+  }
+
   /**
-   * Up to `limit` tasks, in order. A suspect comes by itself, when nothing else is out; until it is settled
-   * nothing else is handed out.
+   * Up to `limit` tasks, in order. Suspects come first, each by itself and only when nothing else is in hand;
+   * until it is settled nothing else is handed out.
    */
   take(limit: number): readonly Claim[] {
     if (this.isAloneOut) return [];
-    const isAnyOut = this.#holds.some((hold) => hold.outCount > 0);
-    const taken: HeldTask[] = [];
-    for (const task of this.#pooled()) {
-      if (taken.length >= limit) break;
-      if (!task.claim.alone) taken.push(task);
-      else {
-        if (taken.length === 0 && !isAnyOut) taken.push(task);
-        break;
-      }
-    }
+    const pooled = [...this.#pooled()];
+    const suspect = pooled.find(({ claim }) => claim.alone);
+    const others = pooled.filter(({ claim }) => !claim.alone).slice(0, limit);
+    const taken = suspect === undefined || this.isAnyOut ? others : [suspect];
     for (const task of taken) task.record.handOut(task);
     return taken.map(({ claim }) => claim);
   }

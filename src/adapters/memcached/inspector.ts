@@ -114,6 +114,7 @@ export class Inspector {
       id,
       state: place.state,
       ...(opened.kind === "task" && { task: opened.task }),
+      ...(opened.kind === "broken" && { fault: opened.reason }),
       attempts: member.attempts,
       at: this.#at(stored, place.state),
       ...(stored.error !== undefined && { error: stored.error }),

@@ -5,6 +5,7 @@ export interface Keys {
   readonly control: string;
   /** The heartbeat of an owner. */
   owner(name: string): string;
+  note(name: string): string;
   /** Memory set aside for items of that size. */
   reserve(bytes: number, piece: number): string;
   list(epoch: string, name: string): string;
@@ -16,10 +17,11 @@ export interface Keys {
 }
 
 export function keysOf(queue: string): Keys {
-  const prefix = `mq:${queuePart(queue)}:`;
+  const prefix = `mq:${keyPart(queue, MAX_QUEUE_PART)}:`;
   return {
     control: `${prefix}C`,
     owner: (name) => `${prefix}o${name}`,
+    note: (name) => `${prefix}n${keyPart(name, MAX_NOTE_PART)}`,
     reserve: (bytes, piece) => `${prefix}x${String(bytes)}.${String(piece)}`,
     list: (epoch, name) => `${prefix}${epoch}:l${name}`,
     record: (epoch, name) => `${prefix}${epoch}:b${name}`,
@@ -30,10 +32,11 @@ export function keysOf(queue: string): Keys {
 
 // A key may have 250 bytes, and the longest of ours adds some 70 to this.
 const MAX_QUEUE_PART = 150;
+const MAX_NOTE_PART = 70;
 
-function queuePart(queue: string): string {
-  const shown = [...Buffer.from(queue)].map(keyByte).join("");
-  return shown.length <= MAX_QUEUE_PART ? shown : `~${createHash("sha256").update(queue).digest("hex")}`;
+function keyPart(name: string, most: number): string {
+  const shown = [...Buffer.from(name)].map(keyByte).join("");
+  return shown.length <= most ? shown : `~${createHash("sha256").update(name).digest("hex")}`;
 }
 
 const PLAIN = /[0-9A-Za-z._-]/;

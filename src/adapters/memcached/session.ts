@@ -13,7 +13,10 @@ export interface Sure {
 
 // A server that restarts, or a host that swaps, is back within this; a caller must not hang for longer.
 const PATIENCE_MS = 10_000;
+// One that never answered is rather switched off than restarting; a script or a mail waits for the sentence.
+const FIRST_PATIENCE_MS = 1_000;
 const MOST_TRIES = 40; // for a clock that stands still
+const LEAST_TRIES = 3; // for a process that stood still itself
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
 
@@ -21,19 +24,20 @@ const LONGEST_PAUSE_MS = 500;
 export class Patience {
   readonly #clock: Clock;
   readonly #giveUp: () => MemqError;
-  readonly #beganAt: number;
+  readonly #endsAt: number;
   #tries = 0;
 
-  constructor(clock: Clock, giveUp: () => MemqError) {
+  constructor(clock: Clock, patienceMs: number, giveUp: () => MemqError) {
     this.#clock = clock;
     this.#giveUp = giveUp;
-    this.#beganAt = clock.now();
+    this.#endsAt = clock.now() + patienceMs;
   }
 
   /** Waits a little longer each time; the first time not at all. @throws what `giveUp` makes when it is used up. */
   async again(): Promise<void> {
     const tries = this.#tries++;
-    if (tries >= MOST_TRIES || this.#clock.now() - this.#beganAt >= PATIENCE_MS) throw this.#giveUp();
+    const isLate = tries >= LEAST_TRIES && this.#clock.now() >= this.#endsAt;
+    if (tries >= MOST_TRIES || isLate) throw this.#giveUp();
     if (tries === 0) return;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
     await this.#clock.until(this.#clock.now() + pauseMs);
@@ -44,6 +48,7 @@ export class Patience {
 export class Session {
   readonly wire: Wire;
   readonly #clock: Clock;
+  #met = false;
 
   constructor(wire: Wire, clock: Clock) {
     this.wire = wire;
@@ -52,7 +57,7 @@ export class Session {
 
   /** Patience for a piece of work that ends with BROKER_UNREACHABLE. */
   patience(): Patience {
-    return new Patience(this.#clock, () => this.#unanswered());
+    return new Patience(this.#clock, this.#met ? PATIENCE_MS : FIRST_PATIENCE_MS, () => this.#unanswered());
   }
 
   /** One round trip, repeated only while nothing at all could be sent. Answers may be unknown. */
@@ -61,7 +66,9 @@ export class Session {
     const patience = this.patience();
     for (;;) {
       try {
-        return await this.wire.batch(operations);
+        const answers = await this.wire.batch(operations);
+        this.#met ||= answers.some(({ kind }) => kind !== "unknown");
+        return answers;
       } catch (error) {
         if (!isAway(error)) throw error;
         await patience.again().catch(() => {

@@ -62,20 +62,40 @@ export function openMembers(
   stored: StoredRecord,
   { stake, place, codec }: { readonly stake: TaskStake; readonly place: number; readonly codec: Codec },
 ): readonly OpenedMember[] {
-  return stored.members.flatMap(({ text, attempts }, index) => {
+  return stored.members.flatMap(({ text }, index) => {
     if (text === undefined) return [];
     const id = stored.bundled ? memberId(name, index) : taskIdOf(name, stored.nonce);
     const opened = codec.open(id, stored.bornAt, text);
-    const mark = stake.marks?.find((one) => one.entry === place && one.member === index);
-    const charged = Math.max(attempts, mark?.attempts ?? 0);
-    const isOnRecord = mark !== undefined || (stored.run?.stake === stake.id && attempts > 0);
-    const mayHave = !isOnRecord && mayHaveStarted(stored, stake, { entry: place, member: index }) && !isAlwaysMarked(opened);
-    return [{ index, id, opened, attempt: charged + (mayHave ? 2 : 1), isSuspect: isOnRecord || mayHave }];
+    const { charged, isOnRecord, mayHave } = startsOf(stored, stake, { entry: place, member: index });
+    const counts = mayHave && !isAlwaysMarked(opened);
+    return [{ index, id, opened, attempt: charged + (counts ? 2 : 1), isSuspect: isOnRecord || counts }];
   });
 }
 
+/** Whether any task of a record may have ended an earlier owner of the stake; `entry`: its place in it. */
+export const hasSuspects = (stored: StoredRecord, stake: TaskStake, entry: number): boolean =>
+  stored.state === "ready" &&
+  stored.members.some(({ text }, member) => {
+    if (text === undefined) return false;
+    const { isOnRecord, mayHave } = startsOf(stored, stake, { entry, member });
+    return isOnRecord || mayHave;
+  });
+
+/** What is known of the starts of a task by earlier owners of its stake. */
+function startsOf(
+  stored: StoredRecord,
+  stake: TaskStake,
+  place: Place,
+): { readonly charged: number; readonly isOnRecord: boolean; readonly mayHave: boolean } {
+  const attempts = stored.members[place.member]?.attempts ?? 0;
+  const mark = stake.marks?.find(({ entry, member }) => entry === place.entry && member === place.member);
+  const isOnRecord = mark !== undefined || (stored.run?.stake === stake.id && attempts > 0);
+  const charged = Math.max(attempts, mark?.attempts ?? 0);
+  return { charged, isOnRecord, mayHave: !isOnRecord && mayHaveStarted(stored, stake, place) };
+}
+
 /** Whether the first owner of a stake may have started it without a mark. */
-export function mayHaveStarted(stored: StoredRecord, stake: TaskStake, place: Place): boolean {
+function mayHaveStarted(stored: StoredRecord, stake: TaskStake, place: Place): boolean {
   const to = stake.suspectsTo;
   if (to === undefined || !isUnmarked(stored, stake)) return false;
   return place.entry < to.entry || (place.entry === to.entry && place.member <= to.member);

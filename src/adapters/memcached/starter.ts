@@ -55,7 +55,7 @@ export class Starter {
   start(task: HeldTask, options: StartOptions): Started | Promise<Started> {
     this.#pace.asked();
     if (task.phase === "started") return "started";
-    if (isOver(task)) return "lost";
+    if (isOver(task)) return refused(task);
     if (this.#owner.isFresh && canStartLoose(task, options)) return this.#startLoose(task);
     return this.#startMarked(task, options);
   }
@@ -69,7 +69,7 @@ export class Starter {
   async #startMarked(task: HeldTask, options: StartOptions): Promise<Started> {
     if (!this.#owner.isFresh) await this.#around.renew();
     const started = await inTurn([task.record], async () => {
-      if (isOver(task)) return "lost";
+      if (isOver(task)) return refused(task);
       if (await this.#loosen(task, options)) return this.#startLoose(task);
       return this.#mark(task);
     });
@@ -205,6 +205,12 @@ export class Starter {
     if (isMine) record.start(task, false);
     return isMine ? "started" : "lost";
   }
+}
+
+/** After a lapse the stake has to stand, for whoever takes it over: what was not started is not over. */
+function refused({ record }: HeldTask): Started {
+  record.hold.mustStand ||= record.hold.hasLapsed;
+  return "lost";
 }
 
 const isOver = ({ phase, record: { hold } }: HeldTask): boolean =>

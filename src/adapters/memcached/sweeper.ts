@@ -14,13 +14,15 @@ const MOST_SWEEP_SECONDS = 70 * 86_400;
 // Names in one append.
 const NAMES_AT_ONCE = 1_000;
 
+const NEVER_LOOKED = { epoch: "", all: 0, recent: 0 };
+
 /** Releases delayed tasks that have fallen due. */
 export class Sweeper {
   readonly #parts: Parts;
   readonly #delayed: Delayed;
   readonly #waiting: WaitingList;
   /** What was found when it was looked last. */
-  #looked = { epoch: "", all: 0, recent: 0 };
+  #looked = NEVER_LOOKED;
 
   constructor(parts: Parts, tools: { readonly delayed: Delayed; readonly waiting: WaitingList }) {
     this.#parts = parts;
@@ -37,8 +39,12 @@ export class Sweeper {
     const looksAtAll = !isKnown || now - this.#looked.all >= LOOK_AGAIN_SECONDS;
     const first = looksAtAll ? control.sweptTo + 1 : Math.max(control.sweptTo + 1, now - LOOK_AGAIN_SECONDS);
     const buckets = await this.#delayed.read(control.epoch, minutesBetween(first, now));
-    this.#looked = { epoch: control.epoch, all: looksAtAll ? now : this.#looked.all, recent: now };
-    return buckets.flat().some(({ due }) => due > control.sweptTo && due <= now);
+    const isDue = buckets.flat().some(({ due }) => due > control.sweptTo && due <= now);
+    // What is due stays so until it is swept, which may be some steps later: then it has to be found again.
+    this.#looked = isDue
+      ? NEVER_LOOKED
+      : { epoch: control.epoch, all: looksAtAll ? now : this.#looked.all, recent: now };
+    return isDue;
   }
 
   /** How far one sweep goes. */

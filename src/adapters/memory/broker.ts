@@ -16,6 +16,7 @@ import type {
   Settlement,
   Started,
 } from "../../ports/broker.ts";
+import type { Notes } from "../../ports/notes.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import { claimFrom } from "./claiming.ts";
@@ -44,6 +45,10 @@ export class MemoryBroker implements Broker {
 
   get queue(): string {
     return this.#queue.name;
+  }
+
+  get notes(): Notes {
+    return this.#queue.notes;
   }
 
   publish(drafts: readonly Draft[]): Promise<readonly Published[]> {

@@ -115,6 +115,7 @@ export function recordOf(entry: Entry, codec: Codec, now: number): TaskRecord {
     id: entry.id,
     state,
     ...(decoded.kind === "task" && { task: decoded.task }),
+    ...(decoded.kind === "broken" && { fault: decoded.reason }),
     attempts: entry.attempts,
     at: holder?.leaseEndsAt ?? entry.buriedAt ?? entry.since,
     ...(entry.error !== undefined && { error: entry.error }),

@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { Bell } from "./bell.ts";
 import { becomes } from "./entry.ts";
+import { MemoryNotes } from "./notes.ts";
 import { Shelf } from "./shelf.ts";
 
 /**
@@ -12,6 +13,7 @@ export class MemoryQueue {
   readonly clock: Clock;
   readonly shelf = new Shelf();
   readonly bell = new Bell();
+  readonly notes = new MemoryNotes();
   #pausedUntil = -Infinity;
   #lastNumber = 0;
 

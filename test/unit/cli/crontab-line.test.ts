@@ -16,7 +16,7 @@ test("another name than config.ini is handed on", () => {
 });
 
 test("a percent sign is escaped, because cron ends the command there", () => {
-  expect(crontabLine("/srv/50%/config.ini", "/usr/bin/node")).toContain(String.raw`cd '/srv/50\%' &&`);
+  expect(crontabLine("/srv/50%/config.ini", "/usr/bin/node")).toContain(String.raw`cd /srv/50\% &&`);
 });
 
 test("a folder with a line break cannot stand in a crontab", () => {

@@ -32,6 +32,13 @@ test("a call that is shown whole is shown whole", () => {
   );
 });
 
+test("why bytes are no task is said in the place of the call", () => {
+  const { task: _task, ...rest } = record([], {});
+  const forged = { ...rest, fault: "TASK_FORGED: it has no signature" };
+  expect(callText({ queue, record: forged }, 80)).toBe("(TASK_FORGED: it has no signature)");
+  expect(recordJson({ queue, record: forged })).toMatchObject({ broken: true, fault: forged.fault });
+});
+
 test("bytes that are no task are called so", () => {
   const { task: _task, ...broken } = record([], { state: "dead", error: "not JSON" });
   expect(callText({ queue, record: broken }, 80)).toBe("(the stored bytes are not a task)");

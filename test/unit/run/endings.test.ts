@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Budget } from "../../../src/run/budget.ts";
 import { task } from "../../../src/run/task-context.ts";
 import {
@@ -501,5 +501,32 @@ describe("instances", () => {
     expect(told(place, "stray")).toMatchObject([
       { error: { message: "Worker could not be closed: still busy" } },
     ]);
+  });
+
+  test("that never end closing are waited for 10 s", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const place = ground();
+      const seen: string[] = [];
+      class Worker {
+        push(): void {}
+        async close(): Promise<void> {
+          seen.push("closing");
+          await never();
+        }
+      }
+      await publish(place.broker, { method: "push" });
+      const draining = drainWith(place, { Worker });
+      while (seen.length === 0) await new Promise(setImmediate);
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(told(place, "stray")).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await draining).toBe("empty");
+      expect(told(place, "stray")).toMatchObject([
+        { error: { message: "Worker could not be closed: it took longer than 10s" } },
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -128,3 +128,37 @@ export async function until(holds: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
+
+/** Counts the timers that are set and have neither fired nor been cleared, until `stop` is called. */
+export function countTimers(): { readonly open: () => number; readonly stop: () => void } {
+  const real = { ...pick(globalThis) };
+  const open = new Set<unknown>();
+  const cleared = (timer: unknown): void => {
+    open.delete(timer);
+    real.clearTimeout(timer as NodeJS.Timeout);
+  };
+  globalThis.setTimeout = Object.assign((work: () => void, ms?: number): NodeJS.Timeout => {
+    const timer = real.setTimeout(() => {
+      open.delete(timer);
+      work();
+    }, ms);
+    open.add(timer);
+    return timer;
+  }, real.setTimeout);
+  globalThis.setInterval = (work: () => void, ms?: number): NodeJS.Timeout => {
+    const timer = real.setInterval(work, ms);
+    open.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = cleared;
+  globalThis.clearInterval = cleared;
+  return { open: () => open.size, stop: () => Object.assign(globalThis, real) };
+}
+
+const pick = ({ setTimeout, setInterval, clearTimeout, clearInterval }: typeof globalThis): Timers => ({
+  setTimeout,
+  setInterval,
+  clearTimeout,
+  clearInterval,
+});
+type Timers = Pick<typeof globalThis, "setTimeout" | "setInterval" | "clearTimeout" | "clearInterval">;

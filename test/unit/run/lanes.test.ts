@@ -242,6 +242,26 @@ describe("settling", () => {
     expect(place.events).toMatchObject([{ kind: "leaseLost", queue: "q", task: { id } }]);
   });
 
+  test("of very many that end together goes in groups that every broker takes", async () => {
+    const place = ground();
+    const { opened, open } = gate();
+    let running = 0;
+    class Worker {
+      async push(): Promise<void> {
+        if (++running === 900) open();
+        await opened;
+      }
+    }
+    const groups: number[] = [];
+    const broker = noted(place.broker, (name, [group]) => {
+      if (name === "settle") groups.push((group as unknown[]).length);
+    });
+    await publish(broker, ...numbered("push", 900));
+    await drainWith({ ...place, broker }, { Worker }, { concurrency: 900 });
+    expect(Math.max(...groups)).toBeLessThanOrEqual(256);
+    expect(told(place, "done")).toHaveLength(900);
+  });
+
   test("grows its claims for tasks that do nothing to hundreds", async () => {
     const place = ground();
     const limits: number[] = [];

@@ -75,6 +75,33 @@ describe("a task that succeeds", () => {
     expect(place.lines).toEqual([`${String(id)}: half way`]);
     expect(() => task()).toThrow("outside a handler");
   });
+
+  test("may return anything that can be awaited, which works for the task", async () => {
+    const place = ground();
+    class Worker {
+      query(): unknown {
+        return {
+          then: (resolve: (value: unknown) => void) => {
+            const { id } = task();
+            setTimeout(() => {
+              resolve(`rows for ${id}`);
+              resolve("again");
+            }, 1);
+          },
+        };
+      }
+      lazy(): unknown {
+        return Object.assign(() => 1, {
+          then: (resolve: (value: unknown) => void) => {
+            resolve("called");
+          },
+        });
+      }
+    }
+    const [id] = await publish(place.broker, { method: "query" }, { method: "lazy" });
+    await drainWith(place, { Worker });
+    expect(told(place, "done").map(({ result }) => result)).toEqual([`rows for ${String(id)}`, "called"]);
+  });
 });
 
 /** Ways to fail, each by the method that fails so. */

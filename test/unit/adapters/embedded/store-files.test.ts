@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { STORE_VERSION } from "../../../../src/adapters/embedded/schema.ts";
 import { sqliteDriver } from "../../../../src/adapters/embedded/sqlite.ts";
 import { networkKind } from "../../../../src/adapters/embedded/store-folder.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../../../src/adapters/embedded/store.ts";
@@ -193,8 +194,9 @@ describe("what is not a store of this version", () => {
   test("a newer memq's store is refused, also by a process that had it open before", async () => {
     const broker = open();
     await keepOne(broker, named("a"));
-    makeDatabase("PRAGMA user_version = 2");
-    const newer = refusal("STORE_FOREIGN", "has version 2, this memq knows version 1");
+    makeDatabase(`PRAGMA user_version = ${String(STORE_VERSION + 1)}`);
+    const versions = `has version ${String(STORE_VERSION + 1)}, this memq knows version ${String(STORE_VERSION)}`;
+    const newer = refusal("STORE_FOREIGN", versions);
     await expect(broker.publish([named("b")])).rejects.toEqual(newer);
     await expect(broker.claim({ limit: 1, atOnce: 1 })).rejects.toEqual(newer);
     await expect(open().depth()).rejects.toEqual(newer);

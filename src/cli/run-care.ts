@@ -1,0 +1,57 @@
+import { HTTP_URL } from "../config/address.ts";
+import { MemqError } from "../errors.ts";
+import type { Memq } from "../memq.ts";
+import type { CareOptions } from "../run/chronicle.ts";
+import { choice, wholeNumber } from "./option-values.ts";
+import type { Options, Parsed } from "./options.ts";
+import type { Session } from "./shell.ts";
+
+/** How runs get on with each other and with those who watch. */
+export const CARE_OPTIONS: Options = {
+  "max-runs": { value: "N", doc: "at most N runs of a queue at a time on this machine (default 4)" },
+  "when-full": {
+    value: "skip|wait|fail",
+    doc: "what a surplus run does: end well (default), wait for a slot, exit with 75",
+  },
+  cover: { doc: "wait for what falls due before cron starts the next run, and then exit" },
+  ping: { value: "URL", doc: "tell a monitor: URL/start, then URL or URL/fail" },
+};
+
+/** @throws MemqError USAGE */
+export async function careOptions(
+  session: Session,
+  memq: Memq,
+  queues: readonly string[],
+): Promise<CareOptions> {
+  const { parsed } = session;
+  const maxRuns = wholeNumber(parsed, "max-runs", 1);
+  const whenFull = choice(parsed, "when-full", ["skip", "wait", "fail"] as const);
+  const ping = pingUrl(parsed);
+  return {
+    ...(maxRuns !== undefined && { maxRuns }),
+    ...(whenFull !== undefined && { whenFull }),
+    ...(ping !== undefined && { ping }),
+    ...(parsed.flag("cover") && (await coverOptions(session, memq, queues))),
+  };
+}
+
+function pingUrl(parsed: Parsed): string | undefined {
+  const text = parsed.text("ping");
+  if (text === undefined) return undefined;
+  const reading = HTTP_URL.read(text);
+  if ("value" in reading) return reading.value;
+  throw new MemqError("USAGE", `--ping ${JSON.stringify(text)} ${reading.fault}`);
+}
+
+/** Cron's next tick is known from `every`, else from the line that `memq crontab install` wrote. */
+async function coverOptions({ io }: Session, memq: Memq, queues: readonly string[]): Promise<CareOptions> {
+  const unknown = queues.filter((name) => memq.queueConfig(name).every === undefined);
+  if (unknown.length === 0) return { cover: true };
+  const { installedEvery } = await import("./installed-every.ts");
+  const every = await installedEvery(io.env, memq.config.file);
+  if (every !== undefined) return { cover: true, every };
+  throw new MemqError(
+    "USAGE",
+    `--cover needs to know when the next run starts: set every (e.g. every = 10m) for ${unknown.join(", ")}`,
+  );
+}

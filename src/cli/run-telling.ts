@@ -1,0 +1,48 @@
+import { MemqError } from "../errors.ts";
+import type { SlotHolder } from "../host/run-slots.ts";
+import type { QueueReport, RunReport } from "../run/report.ts";
+import { summaryLine, worthSaying } from "../run/summary.ts";
+import { choice } from "./option-values.ts";
+import type { Parsed } from "./options.ts";
+import { counted, localTime } from "./printable.ts";
+import type { Session } from "./shell.ts";
+
+/** When the run says what it did; undefined: only when there is something to tell. */
+export type Summary = "text" | "json" | "never" | undefined;
+
+/** @throws MemqError USAGE */
+export const readSummary = (parsed: Parsed): Summary =>
+  choice(parsed, "summary", ["text", "json", "never"] as const);
+
+/** Tells what a run did: failures and warnings always, the rest as the summary was asked for. */
+export function tellReport(session: Session, report: RunReport, summary: Summary): void {
+  for (const queue of report.queues) tellFaults(session, queue);
+  if (session.parsed.flag("verbose")) for (const fault of report.faults ?? []) session.complain(fault);
+  if (summary === "json" || session.parsed.flag("json")) session.print(JSON.stringify(report));
+  else if (summary !== "never") tellQueues(session, report, summary);
+}
+
+function tellFaults(session: Session, { queue, failure, warnings = [] }: QueueReport): void {
+  if (failure !== undefined) {
+    session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
+  }
+  for (const warning of warnings) session.complain(`memq ${queue}: ${warning}`);
+}
+
+function tellQueues(session: Session, report: RunReport, summary: Summary): void {
+  const isWatched = session.io.stderr.isTTY === true || session.parsed.flag("verbose");
+  for (const queue of report.queues) {
+    if (summary === "text") session.complain(summaryLine(queue));
+    else if (worthSaying(queue) || session.io.stderr.isTTY === true) session.say(summaryLine(queue));
+    if (isWatched) for (const line of holderLines(queue)) session.say(line);
+  }
+}
+
+/** Who has the slots that this run did not get. */
+function holderLines({ queue, holders = [] }: QueueReport): readonly string[] {
+  if (holders.length === 0) return [];
+  const who = holders.map(holderText).join(", ");
+  return [`memq ${queue}: ${counted(holders.length, "run")} at work already: ${who}`];
+}
+
+const holderText = ({ name, sinceMs }: SlotHolder): string => `${name} since ${localTime(sinceMs)}`;

@@ -1,0 +1,171 @@
+import type { QueueConfig } from "../config/config.ts";
+import { describeError } from "../errors.ts";
+import { QueueRuns } from "../host/queue-runs.ts";
+import { nameOf, thisProcess } from "../host/process-identity.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Listener } from "../telemetry/events.ts";
+import { LogFile } from "../telemetry/log-file.ts";
+import { logLine, logText } from "../telemetry/log-line.ts";
+import { pingOf, type Ping } from "../telemetry/ping.ts";
+import type { QueueReport, RunReport } from "./report.ts";
+import { exitOf, type QueueRun } from "./run.ts";
+import { summaryLine, worthSaying } from "./summary.ts";
+import type { WhenFull } from "./visit.ts";
+
+/** How a run gets on with other runs and with those who watch; what is absent is as the queue's settings say. */
+export interface CareOptions {
+  /** Runs of one queue that may overlap on this host. */
+  readonly maxRuns?: number;
+  /** What a surplus run does. Default "skip". */
+  readonly whenFull?: WhenFull;
+  /** Whether it waits for what falls due before cron's next tick. */
+  readonly cover?: boolean;
+  /** Cron's cadence, in ms or as a cron expression, for queues whose settings do not say it. */
+  readonly every?: number | string;
+  /** Monitor that is told of the run. */
+  readonly ping?: string;
+  /** File that gets a line per task. */
+  readonly log?: string;
+}
+
+/** What a chronicle works with. */
+export interface ChronicleParts {
+  readonly clock: Clock;
+  readonly care: CareOptions;
+  /** The ticks of a cadence: asked only when a run covers. */
+  readonly ticksOf: (every: number | string) => Promise<(afterMs: number) => number>;
+}
+
+/** The part of a queue's run that others see: its place among the runs of this host, its log and its pings. */
+export type Seen = Required<Pick<QueueRun, "onHost" | "warn" | "onBegin" | "tell" | "say" | "faults">> &
+  Pick<QueueRun, "nextTick">;
+
+/** One run, told to everybody who shall know of it: host, log, monitor. Nothing of that can fail or delay it. */
+export class Chronicle {
+  readonly #parts: ChronicleParts;
+  readonly #run: string;
+  readonly #pings = new Map<string, Ping>();
+  readonly #logs = new Map<string, LogFile>();
+  readonly #queues: QueueConfig[] = [];
+
+  constructor(parts: ChronicleParts) {
+    this.#parts = parts;
+    this.#run = `${nameOf(thisProcess())}:${parts.clock.now().toString(36)}:${String(runs++)}`;
+  }
+
+  /** `tell` and `say`: who is told besides. */
+  of(queue: QueueConfig, { tell, say }: { tell: Listener; say: (line: string) => void }): Seen {
+    this.#queues.push(queue);
+    const { care } = this.#parts;
+    const { name, storePath, warn } = queue;
+    const runsOfQueue = new QueueRuns({ storePath, queue: name }, this.#run);
+    const { maxRuns = queue.maxRuns, whenFull = "skip" } = care;
+    const log = this.#logOf(queue);
+    const every = queue.every ?? care.every;
+    const covers = (care.cover ?? queue.cover) && every !== undefined;
+    return {
+      onHost: { runs: runsOfQueue, maxRuns, whenFull },
+      warn,
+      onBegin: () => {
+        this.#pingOf(queue)?.start();
+      },
+      tell: log === undefined ? tell : this.#logged(log, tell),
+      say: log === undefined ? say : this.#writer(log),
+      faults: () => faultsOf(runsOfQueue, log),
+      ...(covers && { nextTick: this.#ticks(every) }),
+    };
+  }
+
+  /** The run is over: its end goes to the logs and the monitors. Takes at most the few seconds a monitor gets. */
+  async end(report: RunReport): Promise<RunReport> {
+    for (const queue of this.#queues) this.#logEnd(queue, report);
+    for (const log of this.#logs.values()) log.close();
+    await Promise.all(this.#urls().map((url) => this.#endPing(url, report)));
+    const faults = this.#pingFaults();
+    return faults.length === 0 ? report : { ...report, faults };
+  }
+
+  #pingFaults(): readonly string[] {
+    return [...this.#pings].flatMap(([url, { fault }]) =>
+      fault === undefined ? [] : [`ping ${new URL(url).host}: ${fault}`],
+    );
+  }
+
+  #ticks(every: number | string): (afterMs: number) => Promise<number> {
+    let ticks: Promise<(afterMs: number) => number> | undefined;
+    return async (afterMs) => {
+      ticks ??= this.#parts.ticksOf(every);
+      return (await ticks)(afterMs);
+    };
+  }
+
+  #logOf(queue: QueueConfig): LogFile | undefined {
+    const path = this.#parts.care.log ?? queue.log;
+    if (path === undefined) return undefined;
+    const log = this.#logs.get(path) ?? new LogFile(path);
+    this.#logs.set(path, log);
+    return log;
+  }
+
+  #logged(log: LogFile, tell: Listener): Listener {
+    const write = this.#writer(log);
+    return (event) => {
+      write(logText(event));
+      tell(event);
+    };
+  }
+
+  readonly #writer =
+    (log: LogFile) =>
+    (text: string): void => {
+      log.write(logLine(text, this.#parts.clock.now()));
+    };
+
+  #logEnd(queue: QueueConfig, { queues }: RunReport): void {
+    const report = queues.find((one) => one.queue === queue.name);
+    const log = this.#logOf(queue);
+    if (report === undefined || log === undefined || !isEventful(report)) return;
+    this.#writer(log)(summaryLine(report));
+  }
+
+  #urls(): readonly string[] {
+    return [...new Set(this.#queues.flatMap((queue) => this.#urlOf(queue) ?? []))];
+  }
+
+  #urlOf(queue: QueueConfig): string | undefined {
+    return this.#parts.care.ping ?? queue.ping;
+  }
+
+  #pingOf(queue: QueueConfig): Ping | undefined {
+    const url = this.#urlOf(queue);
+    if (url === undefined) return undefined;
+    const ping = this.#pings.get(url) ?? pingOf(url);
+    this.#pings.set(url, ping);
+    return ping;
+  }
+
+  async #endPing(url: string, { queues }: RunReport): Promise<void> {
+    const own = this.#queues.filter((queue) => this.#urlOf(queue) === url);
+    const reports = queues.filter(({ queue }) => own.some(({ name }) => name === queue));
+    // A surplus run says nothing about the queue: if those who are at work hang, the monitor shall notice.
+    if (reports.every(({ ended, failure }) => ended === "full" && failure === undefined)) return;
+    const [first] = own;
+    const ping = first === undefined ? undefined : this.#pingOf(first);
+    const summary = reports.map(summaryLine).join("\n");
+    await ping?.end({ isFine: reports.every((report) => exitOf(report) === 0), summary });
+  }
+}
+
+let runs = 0; // of this process
+
+function faultsOf(onHost: QueueRuns, log: LogFile | undefined): readonly string[] {
+  return [
+    ...(onHost.fault === undefined
+      ? []
+      : [`what runs do is not remembered on this host: ${describeError(onHost.fault)}`]),
+    ...(log?.fault === undefined ? [] : [`the log cannot be written: ${describeError(log.fault)}`]),
+  ];
+}
+
+const isEventful = (report: QueueReport): boolean =>
+  report.done > 0 || worthSaying(report) || report.ended === "full" || report.ended === "failed";

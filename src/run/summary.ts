@@ -1,0 +1,35 @@
+import { formatDuration } from "../task/duration.ts";
+import type { QueueReport } from "./report.ts";
+
+/** The one line about a run: `memq push: 1000 done, 0 retried, 0 dead, 0 left in 2.1s (drained; 2 runs shared)`. */
+export function summaryLine(report: QueueReport): string {
+  const { queue, done, retried, dead, left, ms } = report;
+  const counts = `${String(done)} done, ${String(retried)} retried, ${String(dead)} dead, ${left === undefined ? "?" : String(left)} left`;
+  return `memq ${queue}: ${counts} in ${formatDuration(ms)} (${endText(report)})`;
+}
+
+/** Whether it is worth a line where nobody watches. */
+export const worthSaying = (report: QueueReport): boolean =>
+  report.retried + report.dead + report.leasesLost + report.losses.length > 0;
+
+function endText({ ended, failure, leasesLost, losses, shared }: QueueReport): string {
+  const parts = [failure === undefined ? END_TEXT[ended] : `${failure.message} [${failure.code}]`];
+  if (shared !== undefined) parts.push(`${String(shared)} runs shared`);
+  if (leasesLost > 0) parts.push(`${String(leasesLost)} leases lost`);
+  if (losses.length > 0) parts.push("tasks were lost");
+  return parts.join("; ");
+}
+
+/** Why a run ended, for people. */
+export const END_TEXT: Readonly<Record<QueueReport["ended"], string>> = {
+  empty: "drained",
+  paused: "the queue is paused",
+  held: "other runs hold the rest",
+  due: "the rest is not due yet",
+  "max-time": "max-time reached",
+  "max-tasks": "max-tasks reached",
+  "max-memory": "max-memory reached",
+  stopped: "stopped",
+  full: "as many runs as may overlap are at work",
+  failed: "failed",
+};

@@ -13,6 +13,7 @@ const mayImport = {
   config: ["task", "errors.ts"],
   cron: ["config", "task", "errors.ts"],
   publish: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
+  schedule: ["config", "publish", "ports", "task", "host", "errors.ts"],
   run: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
   "brokers.ts": ["adapters", "config", "ports", "task", "host", "errors.ts"],
   "memq.ts": [
@@ -31,7 +32,7 @@ const mayImport = {
   "index.ts": ["memq.ts", "publish", "run", "telemetry", "ports", "task", settings, "errors.ts"],
   "testing.ts": ["adapters/memory", "memq.ts", "publish", "run", "telemetry", "ports", "task", "errors.ts"],
   handlers: ["index.ts"],
-  doctor: ["cron", "errors.ts"],
+  doctor: ["memq.ts", "config", "cron", "ports", "task", "errors.ts"],
   cli: [
     "memq.ts",
     "config",
@@ -39,6 +40,7 @@ const mayImport = {
     "doctor",
     "publish",
     "run",
+    "schedule",
     "telemetry",
     "ports",
     "task",

@@ -1,13 +1,13 @@
-// Builds dist: the library with tsc, and the commands as one bundle that starts fast.
+// Builds dist: the library with tsc, and the commands as few files that load fast.
 //   node scripts/build.mjs              always; a fault of type stops it
 //   node scripts/build.mjs --for-tests  only when a source is newer than the last build; faults of type are
 //                                       shown, and the tests run nevertheless
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { inFewChunks } from "./chunks.mjs";
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
@@ -17,23 +17,6 @@ const commands = ["publish-task", "runjobs", "memq"];
 // Not bundled: a native addon, which finds its binary beside itself; a module that forks files of its
 // own and is only used by resident commands; and a peer that may not be there.
 const external = ["@photostructure/sqlite", "node-cron", "jiti"];
-
-/**
- * Takes Node's own modules when they are first used. An import statement takes them at once, those of modules that
- * are rarely needed too, and reads every lazy property on the way: of node:fs alone that costs some milliseconds.
- * @type {import("esbuild").Plugin}
- */
-const builtinsOnUse = {
-  name: "builtins-on-use",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^[a-z_:/]+$/ }, ({ path }) =>
-      isBuiltin(path) ? { path: `node:${path.replace("node:", "")}`, namespace: "builtin" } : undefined,
-    );
-    bundler.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule("${path}");`,
-    }));
-  },
-};
 
 const forTests = process.argv.includes("--for-tests");
 
@@ -65,23 +48,21 @@ function compileLibrary(fresh) {
 
 /** @param {string} fresh */
 async function bundleCommands(fresh) {
-  const sources = commands.map((name) => join(root, `src/cli/${name}.ts`)).filter((path) => existsSync(path));
-  if (sources.length === 0) return;
-  const { metafile } = await build({
+  const sources = commands.map((name) => `src/cli/${name}.ts`);
+  const options = await inFewChunks({
     absWorkingDir: root,
     entryPoints: sources,
     outdir: join(fresh, "bin"),
     bundle: true,
-    splitting: false, // one file starts 10 to 15 ms sooner than chunks; lazy imports still run on first use
     format: "esm",
     platform: "node",
     target: "node20",
     external,
-    plugins: [builtinsOnUse],
+    alias: { memjs: "memjs/lib/memjs/server.js" }, // of memjs only its connection is used
     minifySyntax: true, // names and lines stay: stack traces are read by people
-    metafile: true,
     logLevel: "warning",
   });
+  const { metafile } = await build({ ...options, metafile: true });
   writeFileSync(join(fresh, "bin", "LICENSES.txt"), licencesOf(Object.keys(metafile.inputs)));
 }
 
@@ -115,8 +96,8 @@ function swapIn(fresh) {
 
 function isStale() {
   if (!existsSync(stamp)) return true;
-  const builtAt = Date.parse(readFileSync(stamp, "utf8"));
-  const sources = ["src", "package.json", "tsconfig.json", "scripts/build.mjs"];
+  const builtAt = Date.parse(readFileSync(stamp, "utf8").trim()); // a line end makes it no date
+  const sources = ["src", "package.json", "tsconfig.json", "scripts/build.mjs", "scripts/chunks.mjs"];
   return sources.some((path) => newestIn(join(root, path)) > builtAt);
 }
 

@@ -1,7 +1,16 @@
 import type { Config, QueueConfig, ServerConfig } from "./config/config.ts";
+import { MemqError } from "./errors.ts";
+import { meetServer } from "./host/known-servers.ts";
 import type { EmbeddedStore } from "./adapters/embedded/store.ts";
 import type { Broker } from "./ports/broker.ts";
 import type { Clock } from "./ports/clock.ts";
+import type {
+  FolderExamination,
+  QueueTrace,
+  ServerExamination,
+  SqliteExamination,
+} from "./ports/examination.ts";
+import type { Wire } from "./adapters/memcached/wire.ts";
 import { plainCodec, type Codec } from "./task/codec.ts";
 
 /** A queue's broker with the codec that writes its tasks. */
@@ -67,8 +76,66 @@ export class Brokers {
       queue: queue.name,
       codec,
       memory: queue.storePath,
+      bundle: queue.bundle,
       clock: this.#clock,
     });
+  }
+}
+
+/**
+ * Looks over what keeps queues, and leaves every queue as it is. A server is looked at on a connection of its
+ * own. Each rejects with a MemqError when there is nothing to look at.
+ */
+export interface Examiner {
+  /** `now`: this host's clock, in ms since 1970. */
+  server(server: ServerConfig, now: () => number): Promise<ServerExamination>;
+  /** What its server has of a queue, held against what this host remembers. Only for a queue that has a server. */
+  trace(queue: QueueConfig): Promise<QueueTrace>;
+  folder(path: string): Promise<FolderExamination>;
+  sqlite(): Promise<SqliteExamination>;
+}
+
+export const examiner: Examiner = {
+  server: async (server, now) => {
+    const { examineServer } = await import("./adapters/memcached/examination.ts");
+    return onWire(server, (wire) => examineServer(wire, now));
+  },
+  trace: async ({ name, server, storePath }) => {
+    if (server === undefined) return { kind: "absent" };
+    const { traceQueue } = await import("./adapters/memcached/examination.ts");
+    return onWire(server, (wire) => traceQueue(wire, { queue: name, memory: storePath }));
+  },
+  folder: async (path) => (await import("./adapters/embedded/examination.ts")).examineFolder(path),
+  sqlite: async () => (await import("./adapters/embedded/examination.ts")).examineSqlite(),
+};
+
+async function onWire<T>(server: ServerConfig, work: (wire: Wire) => Promise<T>): Promise<T> {
+  const { openMemjsWire } = await import("./adapters/memcached/memjs-wire.ts");
+  const wire = openMemjsWire({ server });
+  try {
+    return await work(wire);
+  } finally {
+    wire.close();
+  }
+}
+
+/**
+ * A sentence about a server that throws tasks away when it is full, the first time that this host has to do with
+ * it; undefined ever after, without asking it. Never rejects.
+ */
+export async function serverWarning({ server, storePath }: QueueConfig): Promise<string | undefined> {
+  if (server === undefined) return undefined;
+  const name = `${server.host}:${String(server.port)}`;
+  const meeting = meetServer(storePath, name);
+  if (meeting === undefined) return undefined;
+  try {
+    const { throwsAway } = await import("./adapters/memcached/examination.ts");
+    if (!(await onWire(server, throwsAway))) return undefined;
+    return `memcached ${name} throws tasks away when its memory is full: start it with -M (memq doctor tells more)`;
+  } catch (error) {
+    meeting.undo(); // it is asked the next time
+    if (error instanceof MemqError) return undefined;
+    throw error;
   }
 }
 

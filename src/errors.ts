@@ -80,6 +80,21 @@ export const ERRORS = {
     what: "No task has that id or key.",
     next: "memq list shows the tasks there are; a task that is done leaves nothing behind.",
   },
+  BULK_CHANGED: {
+    exit: EXIT.data,
+    what: "The input of a bulk is not what the part published so far was made from.",
+    next: "Give it the input it was begun with, or publish this one under another name.",
+  },
+  BULK_TAKEN: {
+    exit: EXIT.tryLater,
+    what: "Another process publishes the same bulk.",
+    next: "Let it end; run the command again when it was killed.",
+  },
+  BULK_UNKNOWN: {
+    exit: EXIT.data,
+    what: "No bulk has that name.",
+    next: "Name it as publish-task --bulk did; a bulk in memcached is gone when memcached restarts.",
+  },
   BROKER_UNREACHABLE: {
     exit: EXIT.unreachable,
     what: "The server that keeps the queue did not answer.",

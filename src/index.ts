@@ -1,10 +1,11 @@
-export { open, Memq, type OpenOptions, type PublishTo, type RunOptions } from "./memq.ts";
+export { open, Memq, type OpenOptions, type PublishManyTo, type PublishTo, type RunOptions } from "./memq.ts";
 export { retryLater, giveUp, pauseQueue } from "./task/outcome.ts";
 export { task, type TaskContext } from "./run/task-context.ts";
 export { MemqError, type ErrorCode } from "./errors.ts";
 export type { PublishOptions } from "./publish/draft.ts";
-export type { BulkItem, BulkOutcome } from "./publish/publisher.ts";
-export type { BulkReport, BulkSource } from "./publish/bulk.ts";
+export type { BulkItem, BulkOutcome, BulkPart, PartReport } from "./publish/publisher.ts";
+export type { BulkReport, BulkSource, OnOutcome } from "./publish/bulk.ts";
+export type { CareOptions } from "./run/chronicle.ts";
 export type { QueueReport, RunReport } from "./run/report.ts";
 export type { RunEvent, Listener } from "./telemetry/events.ts";
 export type { Task, TaskRecord, TaskState, Json } from "./task/task.ts";

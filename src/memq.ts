@@ -1,12 +1,12 @@
-import { Brokers, type OpenQueue } from "./brokers.ts";
+import { Brokers, serverWarning, type OpenQueue } from "./brokers.ts";
 import type { Config, QueueConfig } from "./config/config.ts";
 import { configOf, loadConfig, type ConfigInput } from "./config/load.ts";
 import { MemqError } from "./errors.ts";
 import type { Broker } from "./ports/broker.ts";
 import { systemClock, type Clock } from "./ports/clock.ts";
-import { publishAll, type BulkReport, type BulkSource } from "./publish/bulk.ts";
+import { publishAll, type BulkReport, type BulkSource, type OnOutcome } from "./publish/bulk.ts";
 import type { PublishOptions } from "./publish/draft.ts";
-import { makePublisher } from "./publish/publisher.ts";
+import { makePublisher, type BulkItem, type BulkPart, type PartReport } from "./publish/publisher.ts";
 import { durationMs } from "./task/duration.ts";
 import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
@@ -16,6 +16,8 @@ import type { CareOptions, Chronicle } from "./run/chronicle.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
 import type { QueueRun } from "./run/run.ts";
+
+export { examiner, type Examiner } from "./brokers.ts";
 
 /** What `open` takes besides the configuration. */
 export interface OpenOptions {
@@ -29,6 +31,12 @@ export interface OpenOptions {
 export interface PublishTo extends PublishOptions {
   /** Default: the queue that the top-level keys describe. */
   readonly queue?: string;
+}
+
+/** What `publishMany` takes besides. */
+export interface PublishManyTo extends PublishTo {
+  /** Told each outcome when it is known, instead of collecting them all: for more items than memory holds outcomes of. */
+  readonly onOutcome?: OnOutcome;
 }
 
 export interface RunOptions extends CareOptions {
@@ -75,9 +83,19 @@ export class Memq {
   }
 
   /** Keeps many calls and answers item by item, in their order; a bad one does not stop the others. */
-  async publishMany(items: BulkSource, options: PublishTo = {}): Promise<BulkReport> {
+  async publishMany(items: BulkSource, options: PublishManyTo = {}): Promise<BulkReport> {
+    const { queue, onOutcome, ...how } = options;
+    return publishAll(await this.#publisher(queue), items, { options: how, onOutcome });
+  }
+
+  /** Keeps items as the next part of a bulk that can be gone on with and waited for, and its new place: both or neither. */
+  async publishPart(
+    items: readonly BulkItem[],
+    part: BulkPart,
+    options: PublishTo = {},
+  ): Promise<PartReport> {
     const { queue, ...how } = options;
-    return publishAll(await this.#publisher(queue), items, how);
+    return (await this.#publisher(queue)).publishPart(items, part, how);
   }
 
   /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */
@@ -95,6 +113,14 @@ export class Memq {
   /** The broker of a queue, to look at it and to manage it. */
   async broker(queue?: string): Promise<Broker> {
     return (await this.#open(queue)).broker;
+  }
+
+  /**
+   * What a publisher on this host has to know about the queue's server, said once: that it throws tasks away.
+   * Costs a look at a file, and never rejects because of the server.
+   */
+  serverWarning(queue?: string): Promise<string | undefined> {
+    return serverWarning(this.queueConfig(queue));
   }
 
   /** The handler classes of a queue. @throws MemqError HANDLER_MISSING */

@@ -1,22 +1,41 @@
 import { ERRORS, EXIT, type ErrorCode, type ExitCode } from "../errors.ts";
 import type { BulkOutcome } from "../publish/publisher.ts";
-import { printable } from "./printable.ts";
+import type { ErrorsFile, RefusedLine } from "./bulk-errors.ts";
+import type { BulkLine } from "./bulk-lines.ts";
+import type { NamedBulk } from "./named-bulk.ts";
+import { counted, printable } from "./printable.ts";
 import type { Session } from "./shell.ts";
 
 // More than a screenful of ids helps nobody; the summary says how many there are.
 const MOST_IDS = 1_000;
 const MOST_FAULTS = 20;
 
+interface CountParts {
+  /** The bulk that is gone on with. */
+  readonly named: NamedBulk | undefined;
+  /** Where refused lines go, instead of being told one by one. */
+  readonly errors: ErrorsFile | undefined;
+  /** Takes a live line away before something is told. */
+  readonly clear: () => void;
+}
+
 /** Counts what became of the lines of a bulk, and tells it as a person or a script wants to know it. */
 export class BulkCount {
   readonly #session: Session;
+  readonly #parts: CountParts;
   readonly #ids: string[] = [];
-  readonly #count = { kept: 0, duplicate: 0, refused: 0 };
+  readonly #count: { kept: number; duplicate: number; refused: number };
+  readonly #before: number;
+  #unwritten: RefusedLine[] = [];
+  #refused = 0;
   #lastLine = 0;
   #isCutShort = false;
 
-  constructor(session: Session) {
+  constructor(session: Session, parts: CountParts) {
     this.#session = session;
+    this.#parts = parts;
+    this.#count = { kept: 0, duplicate: 0, refused: 0, ...parts.named?.before };
+    this.#before = this.total;
   }
 
   /** The queue is full: what comes later would be refused too. */
@@ -30,16 +49,21 @@ export class BulkCount {
     return kept + duplicate + refused;
   }
 
+  /** How many of them were refused. */
+  get refusedCount(): number {
+    return this.#count.refused;
+  }
+
   get exit(): ExitCode {
     if (this.isCutShort) return EXIT.tryLater;
     return this.#count.refused > 0 ? EXIT.data : EXIT.ok;
   }
 
-  add(line: number, outcome: BulkOutcome | undefined): void {
-    this.#lastLine = line;
+  add(line: BulkLine, outcome: BulkOutcome | undefined): void {
+    this.#lastLine = line.line;
     if (outcome === undefined) return;
     if (outcome.kind === "refused") {
-      this.refused(line, outcome.code, outcome.reason);
+      this.refuse(line, outcome.code, outcome.reason);
       return;
     }
     this.#count[outcome.kind]++;
@@ -47,12 +71,24 @@ export class BulkCount {
     if (this.#ids.length <= MOST_IDS) this.#ids.push(outcome.kind === "kept" ? outcome.id : outcome.of);
   }
 
-  refused(line: number, code: ErrorCode, reason: string): void {
+  refuse({ line, raw }: BulkLine, code: ErrorCode, reason: string): void {
     this.#lastLine = line;
     this.#count.refused++;
+    this.#refused++;
     this.#isCutShort ||= ERRORS[code].exit === EXIT.tryLater;
-    if (this.#count.refused <= MOST_FAULTS)
-      this.#session.complain(`line ${String(line)}: ${printable(reason)} [${code}]`);
+    if (this.#parts.errors !== undefined) {
+      this.#unwritten.push({ line, reason, code, text: raw?.toString("utf8").replace(/\r$/, "") });
+      return;
+    }
+    if (this.#refused > MOST_FAULTS) return;
+    this.#parts.clear();
+    this.#session.complain(`line ${String(line)}: ${printable(reason)} [${code}]`);
+  }
+
+  /** Writes the refused lines down that are not yet. */
+  write(): void {
+    this.#parts.errors?.write(this.#unwritten);
+    this.#unwritten = [];
   }
 
   /** Something failed on the way: tells what is known until there. */
@@ -67,11 +103,19 @@ export class BulkCount {
   /** Ids or counts to stdout; to stderr what the ids do not say. */
   tell(): void {
     const { print, complain, parsed } = this.#session;
-    const unsaid = this.#count.refused - MOST_FAULTS;
-    if (unsaid > 0) complain(`… ${String(unsaid)} more lines were refused`);
+    this.#tellRefused();
     if (this.#isCutShort) complain(`the lines after ${String(this.#lastLine)} were not tried`);
     if (parsed.flag("json")) print(JSON.stringify(this.#count));
     else this.#tellPeople();
+  }
+
+  #tellRefused(): void {
+    const { errors } = this.#parts;
+    const { complain } = this.#session;
+    const unsaid = errors === undefined ? this.#refused - MOST_FAULTS : this.#refused;
+    if (unsaid <= 0) return;
+    if (errors === undefined) complain(`… ${String(unsaid)} more lines were refused`);
+    else complain(`${counted(unsaid, "line")} refused: see ${errors.path}`);
   }
 
   #tellPeople(): void {
@@ -80,6 +124,12 @@ export class BulkCount {
     const counts = `${String(kept)} kept, ${String(duplicate)} duplicate, ${String(refused)} refused`;
     if (parsed.flag("dry-run")) {
       say(`Nothing was published; it would be: ${counts}`);
+      return;
+    }
+    const { named } = this.#parts;
+    if (named !== undefined) {
+      const gone = this.#before > 0 ? ` (${String(this.total - this.#before)} of them now)` : "";
+      say(`bulk ${named.name}: ${counts}${gone}`);
       return;
     }
     const isListed = this.#ids.length <= MOST_IDS;

@@ -5,31 +5,65 @@ import type { BulkItem } from "../publish/publisher.ts";
 /** How the lines of a bulk are read. */
 export type LineFormat = "lines" | "ndjson";
 
-/** A line of a bulk: an item, or why it is none. Lines count from 1. */
-export type BulkLine =
-  { readonly line: number; readonly item: BulkItem } | { readonly line: number; readonly fault: MemqError };
+/** Which lines are read as what. */
+export interface Reading {
+  readonly format: LineFormat;
+  /** For lines that name none. */
+  readonly method: string | undefined;
+}
 
-/** The lines of a byte stream, without their ends; undefined in place of one that is too long. */
-type RawLine = Buffer | undefined;
+/** A place between two lines of an input. */
+export interface InputPlace {
+  /** Lines before it. */
+  readonly line: number;
+  /** Bytes before it. */
+  readonly bytes: number;
+}
+
+/** A line of a bulk: an item, or why it is none. */
+export type BulkLine = {
+  /** Counted from 1. */
+  readonly line: number;
+  /** Bytes of the input up to the next line. */
+  readonly end: number;
+  /** As it was read, without its end; undefined: too long, or not read at all. */
+  readonly raw?: Buffer | undefined;
+} & ({ readonly item: BulkItem } | { readonly fault: MemqError });
+
+/** A line without its end; no bytes in place of one that is too long. */
+interface RawLine {
+  readonly bytes: Buffer | undefined;
+  readonly end: number;
+}
 
 // A line is held whole; what is longer than any task is no line.
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** The lines of a byte stream, without their ends; a last one without a newline counts too. */
-export async function* splitLines(bytes: AsyncIterable<Buffer | string>): AsyncGenerator<RawLine> {
+/**
+ * The lines of a byte stream, as many at a time as a piece of it ends; a last one without a newline counts too.
+ * `from`: bytes of the input before the stream.
+ */
+export async function* splitLines(
+  bytes: AsyncIterable<Buffer | string>,
+  from = 0,
+): AsyncGenerator<readonly RawLine[]> {
   const line = new LineUnderWay();
+  let offset = from;
   for await (const piece of bytes) {
-    const buffer = Buffer.from(piece);
+    const buffer = typeof piece === "string" ? Buffer.from(piece) : piece;
+    const lines: RawLine[] = [];
     let start = 0;
     for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE, start)) {
       line.add(buffer.subarray(start, end));
-      yield line.end();
       start = end + 1;
+      lines.push({ bytes: line.end(), end: offset + start });
     }
     line.add(buffer.subarray(start));
+    offset += buffer.length;
+    if (lines.length > 0) yield lines;
   }
-  if (line.length > 0) yield line.end();
+  if (line.length > 0) yield [{ bytes: line.end(), end: offset }];
 }
 
 /** The pieces of a line whose end is not there yet; they are joined once, however many there are. */
@@ -43,7 +77,7 @@ class LineUnderWay {
     else this.#pieces = [];
   }
 
-  end(): RawLine {
+  end(): Buffer | undefined {
     const [only, ...more] = this.#pieces;
     const whole = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#pieces);
     const line = this.length > MAX_LINE_BYTES ? undefined : whole;
@@ -53,31 +87,35 @@ class LineUnderWay {
   }
 }
 
-/** Reads lines as items: the method's one argument per line, or a JSON call per line. */
+const START: InputPlace = { line: 0, bytes: 0 };
+
+/** Reads lines as items: the method's one argument per line, or a JSON call per line. `from`: where the stream begins. */
 export async function* readBulk(
   bytes: AsyncIterable<Buffer | string>,
-  format: LineFormat,
-  method: string | undefined,
-): AsyncGenerator<BulkLine> {
-  let line = 0;
-  for await (const raw of splitLines(bytes)) {
-    line++;
-    if (format === "ndjson" && raw !== undefined && raw.length < BLANK_BYTES && isBlank(raw)) continue;
-    yield readLine(line, () => {
-      const text = textOf(raw, line);
-      return format === "lines" ? argumentLine(text, method) : jsonLine(text, method);
-    });
+  reading: Reading,
+  from: InputPlace = START,
+): AsyncGenerator<readonly BulkLine[]> {
+  let { line } = from;
+  for await (const lines of splitLines(bytes, from.bytes)) {
+    const read: BulkLine[] = [];
+    for (const raw of lines) {
+      line++;
+      if (reading.format === "lines" || !isBlank(raw.bytes)) read.push(readLine(line, raw, reading));
+    }
+    if (read.length > 0) yield read;
   }
 }
 
 const BLANK_BYTES = 1_000; // a longer line of blanks is no accident
-const isBlank = (raw: Buffer): boolean => raw.toString("latin1").trim() === "";
+const isBlank = (raw: Buffer | undefined): boolean =>
+  raw !== undefined && raw.length < BLANK_BYTES && raw.toString("latin1").trim() === "";
 
-function readLine(line: number, read: () => BulkItem): BulkLine {
+function readLine(line: number, { bytes: raw, end }: RawLine, { format, method }: Reading): BulkLine {
   try {
-    return { line, item: read() };
+    const text = textOf(raw, line);
+    return { line, end, raw, item: format === "lines" ? argumentLine(text, method) : jsonLine(text, method) };
   } catch (error) {
-    if (error instanceof MemqError) return { line, fault: error };
+    if (error instanceof MemqError) return { line, end, raw, fault: error };
     throw error;
   }
 }
@@ -86,9 +124,10 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const BYTE_ORDER_MARK = /^\ufeff/;
 
 /** The text of a line without a carriage return at its end, and of a file without its byte order mark. */
-function textOf(raw: RawLine, line: number): string {
+function textOf(raw: Buffer | undefined, line: number): string {
   if (raw === undefined) throw new MemqError("TASK_TOO_LARGE", "the line is longer than 64 MiB");
-  const text = decode(raw).replace(/\r$/, "");
+  const ended = decode(raw);
+  const text = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
   return line === 1 ? text.replace(BYTE_ORDER_MARK, "") : text;
 }
 

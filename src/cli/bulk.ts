@@ -1,87 +1,139 @@
-import { createReadStream } from "node:fs";
-import { resolve } from "node:path";
 import { MemqError } from "../errors.ts";
 import type { PublishTo } from "../memq.ts";
 import { MAX_BATCH } from "../ports/broker.ts";
+import type { BulkItem, BulkOutcome } from "../publish/publisher.ts";
+import { MAX_BATCH_CHARS } from "../publish/weight.ts";
 import type { Call } from "../task/task.ts";
 import { BulkCount } from "./bulk-count.ts";
-import { readBulk, type BulkLine } from "./bulk-lines.ts";
+import { ErrorsFile } from "./bulk-errors.ts";
+import { openInput, type BulkInput } from "./bulk-input.ts";
+import { readBulk, type BulkLine, type Reading } from "./bulk-lines.ts";
+import { BulkProgress } from "./bulk-progress.ts";
+import { NamedBulk } from "./named-bulk.ts";
 import { choice, wholeNumber } from "./option-values.ts";
 import type { Session } from "./shell.ts";
 
 /** Publishes one task per line of --from. */
 export async function publishFrom(session: Session, to: PublishTo): Promise<number> {
+  const reading = readingOf(session);
   const { parsed } = session;
+  const name = parsed.text("bulk");
+  const named = name === undefined ? undefined : await NamedBulk.open(session, to, { name, reading });
+  const path = parsed.text("errors");
+  const errors = path === undefined ? undefined : new ErrorsFile(path, session, (named?.from.line ?? 0) > 0);
+  const input = openInput(session);
+  const bytes = named === undefined ? input.bytes : named.rest(input.bytes);
+  try {
+    return await publishLines(
+      { session, to, named, errors, share: input.share },
+      readBulk(bytes, reading, named?.from),
+    );
+  } finally {
+    errors?.close();
+  }
+}
+
+function readingOf({ parsed }: Session): Reading {
   const [method, ...rest] = parsed.words;
   if (rest.length > 0) throw new MemqError("USAGE", "with --from there are no arguments beside the method");
   const format = choice(parsed, "format", ["lines", "ndjson"] as const) ?? "lines";
   if (format === "lines" && method === undefined) throw new MemqError("CALL_INVALID", "no method was named");
-  return publishLines(session, to, readBulk(openSource(session), format, method));
+  return { format, method };
 }
 
 /** Publishes the same call --count times. */
 export async function publishCount(session: Session, call: Call, to: PublishTo): Promise<number> {
   const count = wholeNumber(session.parsed, "count", 1) ?? 1;
-  return publishLines(session, to, repeat({ ...call }, count));
+  let read = 0;
+  const lines = repeat({ ...call }, count, (line) => (read = line));
+  return publishLines({ session, to, named: undefined, errors: undefined, share: () => read / count }, lines);
 }
 
-async function* repeat(item: Call, count: number): AsyncGenerator<BulkLine> {
+async function* repeat(
+  item: Call,
+  count: number,
+  onRead: (line: number) => void,
+): AsyncGenerator<readonly BulkLine[]> {
   await Promise.resolve();
-  for (let line = 1; line <= count; line++) yield { line, item };
+  for (let line = 1; line <= count; line++) {
+    onRead(line);
+    yield [{ line, end: 0, item }];
+  }
+}
+
+/** How a bulk is published, and what is told of it. */
+interface Way {
+  readonly session: Session;
+  readonly to: PublishTo;
+  readonly named: NamedBulk | undefined;
+  readonly errors: ErrorsFile | undefined;
+  readonly share: BulkInput["share"];
 }
 
 /** What was published before something went wrong is told all the same: half a bulk says which half. */
-async function publishLines(
-  session: Session,
-  to: PublishTo,
-  lines: AsyncIterable<BulkLine>,
-): Promise<number> {
-  const count = new BulkCount(session);
+async function publishLines(way: Way, lines: AsyncIterable<readonly BulkLine[]>): Promise<number> {
+  const { session, named, errors } = way;
+  const progress = new BulkProgress(session.io, session.parsed.flag("quiet"));
+  const count = new BulkCount(session, {
+    named,
+    errors,
+    clear: () => {
+      progress.clear();
+    },
+  });
   try {
     for await (const batch of inBatches(lines)) {
-      await publishBatch(session, to, { batch, count });
+      await publishBatch(way, batch, count);
+      progress.show({ lines: count.total, share: way.share(), refused: count.refusedCount });
       if (count.isCutShort) break;
     }
+    if (!count.isCutShort) await named?.end();
   } catch (error) {
+    progress.clear();
     count.tellBroken();
     throw error;
   }
+  progress.clear();
   count.tell();
   return count.exit;
 }
 
-async function publishBatch(
-  session: Session,
-  to: PublishTo,
-  { batch, count }: { readonly batch: readonly BulkLine[]; readonly count: BulkCount },
-): Promise<void> {
+async function publishBatch(way: Way, batch: readonly BulkLine[], count: BulkCount): Promise<void> {
   const items = batch.flatMap((line) => ("item" in line ? [line.item] : []));
-  const outcomes = session.parsed.flag("dry-run")
-    ? (await import("./dry-run.ts")).judgeItems(session, items, { to, from: count.total })
-    : (await session.open().publishMany(items, to)).outcomes;
+  const outcomes = await outcomesOf(way, { items, batch, from: count.total });
   let next = 0;
   for (const line of batch) {
-    if ("fault" in line) count.refused(line.line, line.fault.code, line.fault.message);
-    else count.add(line.line, outcomes[next++]);
+    if ("fault" in line) count.refuse(line, line.fault.code, line.fault.message);
+    else count.add(line, outcomes[next++]);
   }
+  count.write();
 }
 
-async function* inBatches(lines: AsyncIterable<BulkLine>): AsyncGenerator<readonly BulkLine[]> {
+async function outcomesOf(
+  { session, to, named }: Way,
+  {
+    items,
+    batch,
+    from,
+  }: { readonly items: readonly BulkItem[]; readonly batch: readonly BulkLine[]; readonly from: number },
+): Promise<readonly BulkOutcome[]> {
+  if (named !== undefined) return named.publish(items, batch);
+  if (!session.parsed.flag("dry-run")) return (await session.open().publishMany(items, to)).outcomes;
+  return (await import("./dry-run.ts")).judgeItems(session, items, { to, from });
+}
+
+/** Lines that are published together: few enough, and not too much to hold. */
+async function* inBatches(lines: AsyncIterable<readonly BulkLine[]>): AsyncGenerator<readonly BulkLine[]> {
   let batch: BulkLine[] = [];
-  for await (const line of lines) {
-    if (batch.push(line) < MAX_BATCH) continue;
-    yield batch;
-    batch = [];
+  let bytes = 0;
+  for await (const some of lines) {
+    for (const line of some) {
+      bytes += line.raw?.length ?? 0;
+      if (batch.push(line) < MAX_BATCH && bytes < MAX_BATCH_CHARS) continue;
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
   }
   if (batch.length > 0) yield batch;
-}
-
-async function* openSource({ parsed, io }: Session): AsyncGenerator<Buffer | string> {
-  const path = parsed.text("from") ?? "-";
-  const stream = path === "-" ? io.stdin : createReadStream(resolve(io.cwd(), path));
-  try {
-    for await (const piece of stream) yield piece as Buffer;
-  } catch (cause) {
-    throw new MemqError("USAGE", `--from ${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
 }

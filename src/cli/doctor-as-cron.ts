@@ -1,58 +1,66 @@
 import { homedir, userInfo } from "node:os";
 import { inspectConfig } from "../config/load.ts";
-import { installedLines } from "../cron/crontab-block.ts";
+import { installedLines, type InstalledLine } from "../cron/crontab-block.ts";
 import { findCrontab } from "../cron/crontab-command.ts";
 import { stableNode } from "../cron/stable-node.ts";
 import { blocksIn } from "../cron/table.ts";
-import { tryAsCron, type CronTrial } from "../doctor/as-cron.ts";
+import { tryAsCron } from "../doctor/as-cron.ts";
 import { cronShell } from "../doctor/cron-shell.ts";
-import { EXIT, MemqError, worstExit } from "../errors.ts";
-import { columns } from "./columns.ts";
+import { exitOf, warn, type Diagnosis, type Verdict } from "../doctor/verdict.ts";
+import { MemqError } from "../errors.ts";
 import { configPlace } from "./configuration.ts";
 import { crontabCommand, crontabLine } from "./crontab-line.ts";
 import { fileOf } from "./crontab-table.ts";
+import { diagnosisJson, diagnosisLines, summaryLine } from "./doctor-lines.ts";
 import { scriptPath } from "./package-files.ts";
-import { printable } from "./printable.ts";
 import type { Session } from "./shell.ts";
 
 /** `memq doctor --as-cron`: tries where cron would start it what a run needs, and shows the line that works. */
 export async function doctorAsCron(session: Session): Promise<number> {
   const configFile = fileOf(session);
-  const line = crontabLine(configFile);
   const installed = await installedIn(session, configFile);
+  const { lines } = installed;
   const fresh = crontabCommand(configFile);
-  const trials = await tryAsCron(cronShell(cronUser()), {
-    user: cronUser(),
+  const user = cronUser();
+  const queue = session.parsed.text("queue");
+  const [cron, ...queues] = await tryAsCron(cronShell(user), {
+    user,
     configFile,
     node: stableNode(),
     memq: scriptPath("memq"),
-    commands: installed.commands.length > 0 || fresh === undefined ? installed.commands : [fresh],
+    commands: lines.length > 0 || fresh === undefined ? lines.map(({ command }) => command) : [fresh],
     worksHere: worksHere(session),
+    ...(queue !== undefined && { queue }),
   });
-  const all = [...installed.trials, ...trials];
-  tell(session, all, line);
-  return worstExit(all.map(({ exit }) => exit));
+  const diagnoses = [{ ...cron, verdicts: [...installed.verdicts, ...cron.verdicts] }, ...queues];
+  const works = lines.length > 0 && !cron.verdicts.some(spoilsLine);
+  const shown = works ? lines.map(({ line }) => line) : [crontabLine(configFile)];
+  const known = shown.filter((line) => line !== undefined);
+  tell(session, diagnoses, known);
+  return exitOf(diagnoses);
 }
 
-function tell({ parsed, print, say }: Session, trials: readonly CronTrial[], line: string | undefined): void {
+const spoilsLine = ({ check, verdict }: Verdict): boolean =>
+  (check === "line" || check === "log") && verdict !== "ok";
+
+function tell(
+  { io, parsed, print, say }: Session,
+  diagnoses: readonly Diagnosis[],
+  lines: readonly string[],
+): void {
   if (parsed.flag("json")) {
-    print(JSON.stringify({ ok: trials.every(({ verdict }) => verdict !== "fail"), trials, line }));
+    print(JSON.stringify({ ...diagnosisJson(diagnoses), lines }));
     return;
   }
-  const rows = trials.map(({ verdict, about, says }) => [verdict, about, printable(says)]);
-  for (const [at, row] of columns(rows).entries()) {
-    const fix = trials[at]?.fix;
-    print(row);
-    if (fix !== undefined) print(`      ${printable(fix)}`);
-  }
-  if (line === undefined) return;
-  say("The line for your crontab (memq crontab install writes it):");
-  print(line);
+  print(diagnosisLines(diagnoses, io).join("\n"));
+  say(summaryLine(diagnoses));
+  if (lines.length > 0) say("The line for your crontab (memq crontab install writes it):");
+  for (const line of lines) print(line);
 }
 
 interface Installed {
-  readonly commands: readonly string[];
-  readonly trials: readonly CronTrial[];
+  readonly lines: readonly InstalledLine[];
+  readonly verdicts: readonly Verdict[];
 }
 
 /** The lines of this configuration in the user's crontab. That none can be read is worth a word, no more. */
@@ -60,15 +68,18 @@ async function installedIn({ io }: Session, configFile: string): Promise<Install
   try {
     const table = (await findCrontab(io.env).read()) ?? "";
     const blocks = blocksIn(table, (mark) => mark.configFile === configFile);
-    const commands = blocks.flatMap(installedLines).map(({ command }) => command);
-    return { commands, trials: commands.length === 0 ? [warning("your crontab has no line of it yet")] : [] };
+    const lines = blocks.flatMap(installedLines);
+    return { lines, verdicts: lines.length === 0 ? [NO_LINE] : [] };
   } catch (error) {
     if (!(error instanceof MemqError)) throw error;
-    return { commands: [], trials: [warning(error.message)] };
+    return { lines: [], verdicts: [warn("crontab", { says: error.message, fix: error.next })] };
   }
 }
 
-const warning = (says: string): CronTrial => ({ about: "crontab", verdict: "warn", says, exit: EXIT.ok });
+const NO_LINE = warn("crontab", {
+  says: "your crontab has no line of it yet",
+  fix: "memq crontab install adds it",
+});
 
 function worksHere({ parsed, io }: Session): boolean {
   try {

@@ -5,6 +5,7 @@ import type { Call } from "../task/task.ts";
 import { choice, duration, moment, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import type { Io } from "./io.ts";
+import { warnOfServer } from "./server-warning.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
 
 const OPTIONS: Options = {
@@ -20,6 +21,11 @@ const OPTIONS: Options = {
   count: { short: "n", value: "N", doc: "publish the same task N times" },
   from: { value: "FILE|-", doc: "bulk: one task per line of a file or of standard input" },
   format: { value: "lines|ndjson", doc: "how its lines are read (default lines: the method's one argument)" },
+  bulk: {
+    value: "NAME",
+    doc: "with --from: can be gone on with after a kill, by the same command, and waited for with memq wait NAME",
+  },
+  errors: { value: "FILE", doc: "with --from: a JSON object in FILE for each line that is refused" },
   stdin: { doc: "the one argument is standard input" },
   "json-args": { doc: "parse each argument as JSON (default: strings)" },
   retries: { value: "N", doc: "attempts after the first, instead of the queue's" },
@@ -40,6 +46,7 @@ const COMMAND: Command = {
     `publish-task "saveToLocal('hello')"`,
     `publish-task closeOrder 42 --delay 20m --key order:42`,
     `publish-task push --queue push --from users.txt`,
+    `publish-task push --from users.txt.gz --bulk spring --errors refused.ndjson`,
     `publish-task --json-args add 1 2`,
   ],
 };
@@ -53,6 +60,13 @@ async function publishTask(session: Session): Promise<number> {
   const { parsed } = session;
   assertCompatible(parsed);
   const to = publishTo(parsed);
+  const exit = await publishAs(session, to);
+  if (!parsed.flag("now") && !parsed.flag("dry-run")) await warnOfServer(session, to);
+  return exit;
+}
+
+async function publishAs(session: Session, to: PublishTo): Promise<number> {
+  const { parsed } = session;
   if (parsed.text("from") !== undefined) return (await import("./bulk.ts")).publishFrom(session, to);
   const call = await readCall(session);
   if (parsed.flag("now")) return (await import("./call-now.ts")).callNow(session, call);
@@ -73,6 +87,7 @@ const classOf = (call: Call): { class?: string } => (call.class === undefined ? 
 // Options that say different things about where the call comes from or goes to.
 const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ["from", "count"],
+  ["bulk", "dry-run"],
   ["from", "stdin"],
   ["from", "now"],
   ["from", "json-args"],
@@ -91,7 +106,9 @@ function assertCompatible(parsed: Parsed): void {
     if (given(one) && given(other))
       throw new MemqError("USAGE", `--${one} and --${other} exclude each other`);
   }
-  if (given("format") && !given("from")) throw new MemqError("USAGE", "--format goes with --from");
+  for (const name of ["format", "bulk", "errors"]) {
+    if (given(name) && !given("from")) throw new MemqError("USAGE", `--${name} goes with --from`);
+  }
   if (given("on-duplicate") && !given("key") && !given("from")) {
     throw new MemqError("USAGE", "--on-duplicate goes with --key");
   }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { HTTP_URL } from "../config/address.ts";
 import { MemqError } from "../errors.ts";
 import type { Memq } from "../memq.ts";
@@ -15,6 +16,7 @@ export const CARE_OPTIONS: Options = {
   },
   cover: { doc: "wait for what falls due before cron starts the next run, and then exit" },
   ping: { value: "URL", doc: "tell a monitor: URL/start, then URL or URL/fail" },
+  log: { value: "FILE", doc: "append a line per task to FILE, and what handlers log" },
 };
 
 /** @throws MemqError USAGE */
@@ -27,10 +29,12 @@ export async function careOptions(
   const maxRuns = wholeNumber(parsed, "max-runs", 1);
   const whenFull = choice(parsed, "when-full", ["skip", "wait", "fail"] as const);
   const ping = pingUrl(parsed);
+  const log = logPath(session);
   return {
     ...(maxRuns !== undefined && { maxRuns }),
     ...(whenFull !== undefined && { whenFull }),
     ...(ping !== undefined && { ping }),
+    ...(log !== undefined && { log }),
     ...(parsed.flag("cover") && (await coverOptions(session, memq, queues))),
   };
 }
@@ -41,6 +45,13 @@ function pingUrl(parsed: Parsed): string | undefined {
   const reading = HTTP_URL.read(text);
   if ("value" in reading) return reading.value;
   throw new MemqError("USAGE", `--ping ${JSON.stringify(text)} ${reading.fault}`);
+}
+
+/** As any path of a command line it starts where the command was started, not where the run works. */
+function logPath({ parsed, io }: Session): string | undefined {
+  const text = parsed.text("log");
+  if (text === "") throw new MemqError("USAGE", "--log has no name");
+  return text === undefined ? undefined : resolve(io.cwd(), text);
 }
 
 /** Cron's next tick is known from `every`, else from the line that `memq crontab install` wrote. */

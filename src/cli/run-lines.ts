@@ -70,7 +70,7 @@ function failureLine(
   const attempt = `attempt ${String(event.attempt)}`;
   const what =
     event.kind === "dead"
-      ? `is dead (${attempt})`
+      ? `is dead (attempts: ${String(event.attempt)})`
       : `failed (${attempt}, again in ${formatDuration(Math.max(0, event.at - nowMs))})`;
   return `${at}: ${taskName(event)} ${what}: ${describeThrown(event.error, verbose)}`;
 }

@@ -11,6 +11,7 @@ import { eventLine, likeness } from "./run-lines.ts";
 import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
+import { fireSchedules, soon } from "./schedules.ts";
 import { stopOnSignals } from "./signals.ts";
 
 const OPTIONS: Options = {
@@ -24,6 +25,7 @@ const OPTIONS: Options = {
     doc: "say what the run did (default: only when there is something to tell)",
   },
   ...CARE_OPTIONS,
+  cron: { value: `"*/10 * * * *"`, doc: "stay, and start a run at these times, where there is no cron" },
 };
 
 const COMMAND: Command = {
@@ -39,12 +41,15 @@ const COMMAND: Command = {
     `*/10 * * * * cd /path/to/project && runjobs      # a crontab line`,
     `runjobs --summary json`,
     `runjobs --cover --when-full skip`,
+    `runjobs --cron "*/10 * * * *"                    # in a container`,
   ],
 };
 
 /** The command runjobs. Resolves with the exit code. */
 export function main(argv: readonly string[], io: Io): Promise<number> {
-  return runCommand(COMMAND, { argv, io }, runJobs);
+  return runCommand(COMMAND, { argv, io }, (session) =>
+    session.parsed.text("cron") === undefined ? runJobs(session) : stay(session, argv),
+  );
 }
 
 async function runJobs(session: Session): Promise<number> {
@@ -54,10 +59,24 @@ async function runJobs(session: Session): Promise<number> {
   const care = await careOptions(session, memq, queues);
   // So that the handlers' ./worker.log lands beside config.ini, wherever cron started us.
   process.chdir(memq.config.folder);
+  const schedules = fireSchedules(session, memq, queues);
+  await soon(schedules);
   const report = await watched(session, (watch) => memq.run({ ...options, ...care, ...watch, queues }));
-  const exit = worstExit([report.exit, fault?.exit ?? EXIT.ok]);
+  const exit = worstExit([report.exit, await schedules, fault?.exit ?? EXIT.ok]);
   tellReport(session, { ...report, exit }, summary);
   return exit;
+}
+
+/** `--cron`: starts runs instead of being one. What is wrong with the rest of the line is found out now. */
+async function stay(session: Session, argv: readonly string[]): Promise<number> {
+  const { readCron, stayResident } = await import("./resident.ts");
+  const cron = readCron(session.parsed);
+  runOptions(session.parsed);
+  readSummary(session.parsed);
+  const { memq, queues } = soundQueues(session);
+  // Where `every` is not set, a covering run gets to know it from the one who starts it.
+  const care = session.parsed.flag("cover") ? {} : await careOptions(session, memq, queues);
+  return stayResident(session, { argv, cron, memq, queues, ...care });
 }
 
 interface Sound {

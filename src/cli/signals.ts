@@ -24,3 +24,20 @@ export function stopOnSignals(say: (line: string) => void): Signals {
   process.on("SIGINT", onSignal);
   return { stop: controller.signal, release };
 }
+
+/** Resolves with the first SIGTERM or SIGINT; before a second one ends the process, `onAgain` is told. */
+export function awaitSignal(onAgain: (signal: NodeJS.Signals) => void): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isFirst = true;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (!isFirst) {
+        onAgain(signal);
+        process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+        process.kill(process.pid, signal);
+      }
+      isFirst = false;
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  });
+}

@@ -37,12 +37,28 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./commands/check.ts")).check,
   },
   {
+    name: "doctor",
+    brief: "look over servers, stores, handlers and configuration, and say what to do",
+    usage: "memq doctor [options]",
+    about:
+      "Looks over everything the queues need: configuration, handlers, the store's folder, and how each memcached\n" +
+      "was started and is doing. Changes nothing in a queue. Exits with 0 unless something fails.",
+    options: { "as-cron": { doc: "try instead, as cron would, whether a run can start" } },
+    examples: [`memq doctor`, `memq doctor --queue push --json`, `memq doctor --as-cron`],
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
     name: "status",
     brief: "how many tasks wait, are delayed, run, are dead",
     usage: "memq status [options]",
-    about: "Shows the depth of every queue of the configuration, or of one. Consumes nothing.",
-    options: {},
-    examples: [`memq status`, `memq status --queue push --json`],
+    about:
+      "Shows what matters first, then the depth of every queue of the configuration, or of one. Consumes nothing.\n" +
+      "--check says only what is past the limits of warn, or that runs are late, and exits with 1 then.",
+    options: {
+      check: { doc: "say only what is past a limit, and exit with 1 then" },
+      watch: { doc: "show it again every 2 seconds until interrupted" },
+    },
+    examples: [`memq status`, `memq status --queue push --json`, `memq status --check`],
     load: async () => (await import("./commands/status.ts")).status,
   },
   {
@@ -67,6 +83,26 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     options: { key: { ...KEY, doc: "the task that has this key, instead of an id" } },
     examples: [`memq show 7f3k2m`, `memq show --key order:42 --json`],
     load: async () => (await import("./commands/show.ts")).show,
+  },
+  {
+    name: "why",
+    brief: "why a task has not run yet, and when it will",
+    usage: "memq why <id> | --key K",
+    about: "One paragraph: where the task is, who holds it, what it waits for, and what would change that.",
+    options: { key: { ...KEY, doc: "the task that has this key, instead of an id" } },
+    examples: [`memq why 7f3k2m`, `memq why --key order:42`],
+    load: async () => (await import("./commands/why.ts")).why,
+  },
+  {
+    name: "runs",
+    brief: "what runs did on this host",
+    usage: "memq runs [options]",
+    about:
+      "Lists the runs that did or wanted to do something on this host, the latest first, with how they ended;\n" +
+      "runs that found nothing to do are only counted.",
+    options: { limit: { value: "N", doc: "at most N runs (default 20)" } },
+    examples: [`memq runs`, `memq runs --queue push --limit 100 --json`],
+    load: async () => (await import("./commands/runs.ts")).runs,
   },
   {
     name: "retry",
@@ -102,6 +138,18 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./commands/purge.ts")).purge,
   },
   {
+    name: "wait",
+    brief: "until a bulk is worked off",
+    usage: "memq wait <name> [--for D]",
+    about:
+      "Waits until every task of a bulk (publish-task --from FILE --bulk NAME) is done or dead, and prints the counts.\n" +
+      "Exits with 0 when all are done, with 1 when some are dead letters, with 75 when the time is over.\n" +
+      "On memcached a bulk is known as long as memcached runs, and cancelled tasks count as done.",
+    options: { for: { value: "1h", doc: "how long to wait at most (default 1h)" } },
+    examples: [`memq wait users`, `memq wait users --for 10m --json`],
+    load: async () => (await import("./commands/wait.ts")).wait,
+  },
+  {
     name: "crontab",
     brief: "the line that makes cron start runs",
     usage: "memq crontab print|install|remove|show [options]",
@@ -122,5 +170,20 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
       `memq crontab print --cron-d --user www-data`,
     ],
     load: async () => (await import("./commands/crontab.ts")).crontab,
+  },
+  {
+    name: "schedule",
+    brief: "the tasks that are published at given times",
+    usage: "memq schedule list | next [NAME] | run NAME | pause NAME | resume NAME",
+    about:
+      "Schedules stand in config.ini as [schedule.NAME]; runs publish what is due. list shows them, next their\n" +
+      "next times, run publishes one now, pause and resume hold one back on every host that shares its queue.",
+    options: { limit: { value: "N", doc: "next: how many times (default 5)" } },
+    examples: [
+      `memq schedule list`,
+      `memq schedule next nightly-report --limit 10`,
+      `memq schedule run nightly-report`,
+    ],
+    load: async () => (await import("./commands/schedule.ts")).schedule,
   },
 ];

@@ -1,5 +1,6 @@
 import { HOST, HTTP_URL } from "./address.ts";
 import { CADENCE, CRON, TIMEZONE } from "./cadence.ts";
+import { CALL } from "./call.ts";
 import { CLASS_NAME, NAME_TYPE } from "./name.ts";
 import type { ValueType } from "./reading.ts";
 import { THRESHOLDS } from "./thresholds.ts";
@@ -88,26 +89,22 @@ export const QUEUE_SETTINGS = {
     type: count(1, MAX_RUNS),
     default: "4",
     doc: "Runs of this queue that may overlap on one machine.",
-    ahead: true,
   },
   every: {
     type: CADENCE,
     doc: "How often cron starts a run: for the warning about late runs, and for `cover`.",
-    ahead: true,
   },
   cover: {
     type: SWITCH,
     default: "off",
     doc: "A run waits for what falls due before the next one starts. Needs `every`.",
-    ahead: true,
   },
   warn: {
     type: THRESHOLDS,
     doc: "When runs and `memq status --check` warn, such as `10000 waiting, 30m oldest`.",
-    ahead: true,
   },
-  log: { type: PATH, doc: "File that gets a line per task.", ahead: true },
-  ping: { type: HTTP_URL, doc: "Address that is called after each run.", ahead: true },
+  log: { type: PATH, doc: "File that gets a line per task, and what handlers log." },
+  ping: { type: HTTP_URL, doc: "Address of a monitor: a run calls `URL/start`, then `URL` or `URL/fail`." },
   results: { type: KEEPING, default: "off", doc: "How long the results of tasks are kept.", ahead: true },
   "on-result": { type: PATH, doc: "Module that is called after each attempt.", ahead: true },
 } as const satisfies Settings;
@@ -118,16 +115,14 @@ export const SCHEDULE_SETTINGS = {
     type: CRON,
     doc: "When: five fields as in a crontab line, or `@daily` and the like.",
     required: true,
-    ahead: true,
   },
-  timezone: { type: TIMEZONE, doc: "Time zone of `cron`. Without it: the machine's.", ahead: true },
-  call: { type: TEXT, doc: "The task, as one writes it for publish-task.", required: true, ahead: true },
-  queue: { type: NAME_TYPE, doc: "Queue that the task goes to. Without it: `queuename`.", ahead: true },
+  timezone: { type: TIMEZONE, doc: "Time zone of `cron`. Without it: the machine's." },
+  call: { type: CALL, doc: "The task, as one writes it for publish-task.", required: true },
+  queue: { type: NAME_TYPE, doc: "Queue that the task goes to. Without it: `queuename`." },
   "catch-up": {
     type: choice("none", "one", "all"),
     default: "one",
     doc: "How many of the times that passed while nothing ran are made up for.",
-    ahead: true,
   },
 } as const satisfies Settings;
 

@@ -70,35 +70,31 @@ const descriptionOf = (configFile: string, queue: string | undefined): string =>
 /** In every setting a `%` begins a specifier. */
 const literal = (text: string): string => text.replaceAll("%", "%%");
 
-/** What is started stands for itself, apart from quotes and specifiers. */
-const program = (text: string): string => `"${literal(text).replace(/["\\]/g, "\\$&")}"`;
+const word = (text: string): string => `"${literal(text).replace(/["\\]/g, "\\$&")}"`;
+
+/** What is started stands for itself, but systemd takes no quotes and backslashes there: env starts anything. */
+const program = (text: string): string =>
+  /["'\\]/.test(text) ? `"/usr/bin/env" ${argument(text)}` : word(text);
 
 /** In the words behind it a `$` begins a variable. */
-const argument = (text: string): string => program(text).replaceAll("$", "$$$$");
+const argument = (text: string): string => word(text).replaceAll("$", "$$$$");
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /** The times as systemd.time(7) writes them; two when either the day or the weekday is enough. */
 export function calendarsOf(times: CronTimes): readonly string[] {
   const { minutes, hours, days, months, weekdays, isEitherDay } = times;
-  const clock = `${counted(hours, 0, 24)}:${counted(minutes, 0, 60)}:00`;
-  const date = (ofMonth: readonly number[]): string =>
-    `*-${counted(months, 1, 12)}-${counted(ofMonth, 1, 31)}`;
+  const clock = `${listed(hours, 24)}:${listed(minutes, 60)}:00`;
+  const date = (ofMonth: readonly number[]): string => `*-${listed(months, 12)}-${listed(ofMonth, 31)}`;
   const week = weekdays.length === 7 ? "" : `${weekdays.map((day) => WEEKDAYS[day] ?? "").join(",")} `;
   if (!isEitherDay) return [`${week}${date(days)} ${clock}`];
-  return [`${date(days)} ${clock}`, `${week}${date([...EVERY_DAY])} ${clock}`];
+  return [`${date(days)} ${clock}`, `${week}${date(EVERY_DAY)} ${clock}`];
 }
 
 const EVERY_DAY: readonly number[] = Array.from({ length: 31 }, (_, day) => day + 1);
 
-/** `*`, `00/10` where they go on evenly to the end, else each of them. */
-function counted(values: readonly number[], first: number, size: number): string {
-  if (values.length === size) return "*";
-  const [start = first, second = start] = values;
-  const by = second - start;
-  const isEven = values.length > 2 && values.every((value, nth) => value === start + nth * by);
-  const isToTheEnd = (values.at(-1) ?? 0) + by >= first + size;
-  return isEven && isToTheEnd ? `${twoDigits(start)}/${String(by)}` : values.map(twoDigits).join(",");
-}
+/** `*`, or each of them: with `00/5` for the hours systemd 252 leaves midnight out when a month begins. */
+const listed = (values: readonly number[], size: number): string =>
+  values.length === size ? "*" : values.map(twoDigits).join(",");
 
 const twoDigits = (value: number): string => String(value).padStart(2, "0");

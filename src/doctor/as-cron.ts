@@ -1,19 +1,9 @@
 import { existsSync } from "node:fs";
-import { EXIT, type ExitCode } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { fromCrontab, shellWord } from "../cron/shell-word.ts";
-import { readCheck } from "./check-answer.ts";
+import { readCheck, type Checked } from "./check-answer.ts";
 import { CRON_PATH, type CronAnswer, type CronShell, type CronUser } from "./cron-shell.ts";
-
-/** What was tried where cron would start it, and how it went. */
-export interface CronTrial {
-  readonly about: string;
-  readonly verdict: "ok" | "warn" | "fail";
-  readonly says: string;
-  /** What to do about it; absent when nothing needs doing. */
-  readonly fix?: string;
-  /** How a command exits because of it. */
-  readonly exit: ExitCode;
-}
+import { fail, ok, warn, type Diagnosis, type Verdict } from "./verdict.ts";
 
 /** What is to be tried. */
 export interface CronCase {
@@ -21,6 +11,8 @@ export interface CronCase {
   /** Absolute. */
   readonly configFile: string;
   readonly node: string;
+  /** Undefined: every queue of the configuration. */
+  readonly queue?: string;
   /** The command `memq` of this package. */
   readonly memq: string;
   /** The commands that start runs, as they stand in a crontab; those that are installed, else the one to install. */
@@ -29,90 +21,93 @@ export interface CronCase {
   readonly worksHere: boolean;
 }
 
+/** What was found out about the line, then about each queue. */
+export type Trials = readonly [cron: Diagnosis, ...queues: Diagnosis[]];
+
 /** Tries in cron's environment what a run needs: node, the line itself, its log, configuration, handlers, brokers. */
-export async function tryAsCron(shell: CronShell, what: CronCase): Promise<readonly CronTrial[]> {
+export async function tryAsCron(shell: CronShell, what: CronCase): Promise<Trials> {
   const { home } = what.user;
   if (!existsSync(home)) {
     const fix = "give the user a home folder (usermod --home), or use another user's crontab";
-    return [
-      { ...failed("home", EXIT.config, `${home} is not there, and cron starts nothing without it`), fix },
-    ];
+    const verdict = fail("home", EXIT.config, { says: `${home} is not there, and cron starts there`, fix });
+    return [{ about: CRON, verdicts: [verdict] }];
   }
-  const trials = [await tryNode(shell, what)];
-  for (const command of what.commands) trials.push(...(await tryCommand(shell, fromCrontab(command))));
-  return [...trials, ...(await tryCheck(shell, what))];
+  const verdicts = [await tryNode(shell, what)];
+  for (const command of what.commands) verdicts.push(...(await tryCommand(shell, fromCrontab(command))));
+  const { config, queues } = await tryCheck(shell, what);
+  return [{ about: CRON, verdicts: [...verdicts, ...config] }, ...queues];
 }
 
+const CRON = "as cron starts it";
+
 /** Only a warning: a line of ours says where node is. */
-async function tryNode(shell: CronShell, { node }: CronCase): Promise<CronTrial> {
+async function tryNode(shell: CronShell, { node }: CronCase): Promise<Verdict> {
   const { out } = await shell("command -v node && node --version");
   const [path = "", version = ""] = out.trim().split("\n");
-  if (path !== "" && version === process.version) return passed("node", `${path} is ${version}, as here`);
+  if (path !== "" && version === process.version) return ok("node", `${path} is ${version}, as here`);
   const found = path === "" ? `no node on ${CRON_PATH}` : `${path}, which is ${version}`;
-  const fix = `name it in full, as the line below does: ${node}`;
-  return { about: "node", verdict: "warn", says: `cron finds ${found}`, fix, exit: EXIT.ok };
+  return warn("node", {
+    says: `cron finds ${found}`,
+    fix: `name it in full, as the line below does: ${node}`,
+  });
 }
 
 const OUTPUT = / >> (.+) 2>&1$/;
 
 /** The words of the line itself: folder, node and script, and the file that its output goes to. */
-async function tryCommand(shell: CronShell, command: string): Promise<readonly CronTrial[]> {
+async function tryCommand(shell: CronShell, command: string): Promise<readonly Verdict[]> {
   const start = command.replace(OUTPUT, "");
-  const trials = [startTrial(start, await shell(`${start} --version`))];
+  const verdicts = [judgeStart(start, await shell(`${start} --version`))];
   const log = OUTPUT.exec(command)?.[1];
-  return log === undefined ? trials : [...trials, logTrial(log, await shell(writable(log)))];
+  return log === undefined ? verdicts : [...verdicts, judgeLog(log, await shell(writable(log)))];
 }
 
 /** `log` is a word of the shell already. */
 const writable = (log: string): string =>
-  `if test -e ${log}; then test -f ${log} -a -w ${log}; else test -w "$(dirname ${log})"; fi`;
+  `if test -e ${log}; then test -f ${log} && test -w ${log}; else test -w "$(dirname ${log})"; fi`;
 
-function startTrial(command: string, answer: CronAnswer): CronTrial {
-  if (answer.code === 0) return passed("line", `starts runjobs ${answer.out.trim()}`);
+function judgeStart(command: string, answer: CronAnswer): Verdict {
+  if (answer.code === 0) return ok("line", `starts runjobs ${answer.out.trim()}`);
   const fix = "memq crontab install writes it anew";
-  return { ...failed("line", EXIT.config, `${command}: ${wordsOf(answer)}`), fix };
+  return fail("line", EXIT.config, { says: `${command}: ${wordsOf(answer)}`, fix });
 }
 
-function logTrial(log: string, { code }: CronAnswer): CronTrial {
-  if (code === 0) return passed("log", `${log} can be written`);
+function judgeLog(log: string, { code }: CronAnswer): Verdict {
+  if (code === 0) return ok("log", `${log} can be written`);
   const fix = "without it the shell does not even start the run: make it writable, or leave --log out";
-  return { ...failed("log", EXIT.config, `${log} cannot be written`), fix };
+  return fail("log", EXIT.config, { says: `${log} cannot be written`, fix });
 }
 
 /** Configuration, handlers and brokers, as `memq check` sees them there. */
 async function tryCheck(
   shell: CronShell,
-  { configFile, node, memq, worksHere }: CronCase,
-): Promise<readonly CronTrial[]> {
-  const answer = await shell(
-    `${[node, memq, "check", "--json", "--config", configFile].map(shellWord).join(" ")}`,
-  );
+  { configFile, queue, node, memq, worksHere }: CronCase,
+): Promise<{ readonly config: readonly Verdict[]; readonly queues: readonly Diagnosis[] }> {
+  const only = queue === undefined ? [] : ["--queue", queue];
+  const words = [node, memq, "check", "--json", "--config", configFile, ...only];
+  const answer = await shell(words.map(shellWord).join(" "));
   const checked = readCheck(answer);
-  if (checked === undefined) return [failed("check", EXIT.bug, wordsOf(answer))];
-  const fix = worksHere
-    ? "it is right in this shell: what is missing are variables that cron does not have; put NAME=value above the line in the crontab"
-    : "memq check says the same here";
-  const faults = checked.faults.map(({ message, exit }) => ({
-    ...failed("configuration", exit, message),
-    fix,
-  }));
-  const queues = checked.queues.map(({ name, errors }): CronTrial => {
-    const about = `queue ${name}`;
-    if (errors.length === 0) return passed(about, "handlers load, and what keeps its tasks answers");
-    const exit = errors[0]?.exit ?? EXIT.config;
-    return failed(about, exit, errors.map(({ message }) => message).join("; "));
-  });
-  return faults.length === 0 ? [passed("configuration", configFile), ...queues] : [...faults, ...queues];
+  const fix = worksHere ? ONLY_HERE : "memq check says the same here";
+  if (checked === undefined) {
+    return { config: [fail("config", EXIT.config, { says: wordsOf(answer), fix })], queues: [] };
+  }
+  const { faults, queues } = checked;
+  const faulty = faults.map(({ message, exit }) => fail("config", exit, { says: message, fix }));
+  return {
+    config: faulty.length === 0 ? [ok("config", configFile)] : faulty,
+    queues: queues.map(judgeQueue),
+  };
 }
 
-const passed = (about: string, says: string): CronTrial => ({ about, verdict: "ok", says, exit: EXIT.ok });
+const ONLY_HERE =
+  "it is right in this shell: what is missing are variables that cron does not have; " +
+  "put NAME=value above the line in the crontab";
 
-const failed = (about: string, exit: ExitCode, says: string): CronTrial => ({
-  about,
-  verdict: "fail",
-  says,
-  exit,
-});
+function judgeQueue({ name, errors }: Checked["queues"][number]): Diagnosis {
+  const verdicts = errors.map(({ message, exit, next }) => fail("queue", exit, { says: message, fix: next }));
+  const fine = ok("queue", "handlers load, and what keeps its tasks answers");
+  return { about: `queue ${name}`, verdicts: verdicts.length === 0 ? [fine] : verdicts };
+}
 
 function wordsOf({ code, out, err }: CronAnswer): string {
   if (code === null) return "it did not end in time";

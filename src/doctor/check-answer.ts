@@ -1,9 +1,11 @@
-import { ERRORS, EXIT, type ErrorCode, type ExitCode } from "../errors.ts";
+import { ERRORS, type ErrorCode, type ExitCode } from "../errors.ts";
 
 /** A fault that another process told. */
 export interface ToldFault {
   readonly message: string;
   readonly exit: ExitCode;
+  /** What to do about it. */
+  readonly next: string;
 }
 
 /** What `memq check --json` found. */
@@ -30,10 +32,13 @@ const queueOf = ({ queue, errors }: Record<string, unknown>): Checked["queues"][
   errors: (Array.isArray(errors) ? errors : []).filter(isRecord).map(faultOf),
 });
 
-const faultOf = ({ code, message }: Record<string, unknown>): ToldFault => ({
-  message: String(message),
-  exit: typeof code === "string" && Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].exit : EXIT.bug,
-});
+function faultOf({ code, message }: Record<string, unknown>): ToldFault {
+  const { exit, next } = ERRORS[isErrorCode(code) ? code : "BUG"];
+  return { message: String(message), exit, next };
+}
+
+const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === "string" && Object.hasOwn(ERRORS, code);
 
 function jsonIn(text: string): Record<string, unknown> | undefined {
   try {

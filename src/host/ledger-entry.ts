@@ -22,6 +22,8 @@ export interface EndedWork {
   readonly host: string;
   readonly pid: number;
   readonly startedAt: number;
+  /** How long it worked: without the time it waited for a slot, or for what fell due later. */
+  readonly workedMs: number;
   readonly done: number;
   readonly retried: number;
   readonly dead: number;
@@ -62,7 +64,12 @@ function parseEntry(line: string): LedgerEntry | undefined {
 }
 
 const isEntry = (value: Partial<LedgerEntry>): boolean =>
-  (value.kind === "began" || value.kind === "ended") &&
   typeof value.run === "string" &&
   typeof value.queue === "string" &&
-  typeof value.at === "number";
+  typeof value.at === "number" &&
+  (value.kind === "began" ? typeof value.who === "object" : value.kind === "ended" && isEnded(value));
+
+const isEnded = (value: Partial<EndedWork>): boolean =>
+  [value.startedAt, value.workedMs, value.done, value.retried, value.dead].every(Number.isFinite) &&
+  typeof value.ended === "string" &&
+  typeof value.host === "string";

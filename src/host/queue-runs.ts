@@ -38,6 +38,7 @@ export class QueueRuns {
   readonly #ledger: Ledger;
   #startedAt = 0;
   #hasBegun = false;
+  #workedMs = 0;
   #fault: unknown;
 
   /** `run`: the name of the run that asks; the same for all its queues. */
@@ -110,6 +111,11 @@ export class QueueRuns {
     });
   }
 
+  /** It worked for so long; to be called for each stretch of work. */
+  worked(ms: number): void {
+    this.#workedMs += ms;
+  }
+
   /** It is over: a record when it did or wanted to do something, else one more empty run. */
   end(work: WorkDone, nowMs: number): void {
     const { host, pid } = thisProcess();
@@ -121,6 +127,7 @@ export class QueueRuns {
       host,
       pid,
       startedAt: this.#startedAt,
+      workedMs: Math.round(this.#workedMs),
       ...work,
     };
     this.#trySync(() => {

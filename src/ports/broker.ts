@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Draft, Task, TaskRecord, TaskState } from "../task/task.ts";
 import type { Outcome } from "../task/outcome.ts";
+import type { Bulks } from "./bulks.ts";
 import type { Notes } from "./notes.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Broker {
   readonly capabilities: Capabilities;
   /** What the owners of this queue tell each other besides tasks. */
   readonly notes: Notes;
+  /** Bulks that can be gone on with and waited for. */
+  readonly bulks: Bulks;
 
   /**
    * Keeps each draft, in order, and answers item by item. Resolves only when every "kept" one is kept;

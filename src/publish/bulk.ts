@@ -2,47 +2,60 @@ import { MemqError } from "../errors.ts";
 import { MAX_BATCH } from "../ports/broker.ts";
 import type { PublishOptions } from "./draft.ts";
 import type { BulkItem, BulkOutcome, Publisher } from "./publisher.ts";
+import { MAX_BATCH_CHARS, weightOf } from "./weight.ts";
 
 /** The items of a bulk: anything that can be looped over, or awaited item by item. */
 export type BulkSource = Iterable<BulkItem> | AsyncIterable<BulkItem>;
 
+/** Told what became of an item, in the order of the items from 0. A promise is awaited before more are read. */
+export type OnOutcome = (outcome: BulkOutcome, index: number) => void | Promise<void>;
+
 /** What became of a bulk: an outcome for each item, in order, and their counts. */
 export interface BulkReport {
+  /** Empty when each was told to `onOutcome`. */
   readonly outcomes: readonly BulkOutcome[];
   readonly kept: number;
   readonly duplicate: number;
   readonly refused: number;
 }
 
+interface BulkOptions {
+  readonly options: PublishOptions;
+  readonly onOutcome?: OnOutcome | undefined;
+}
+
 /**
- * Publishes all items, the next ones being read when a batch is kept, and collects every outcome.
+ * Publishes all items, the next ones being read when a batch is kept, and collects every outcome, or tells it.
  * @throws MemqError when the broker fails; it says how many items were answered before.
  */
 export async function publishAll(
   publisher: Publisher,
   items: BulkSource,
-  options: PublishOptions,
+  { options, onOutcome }: BulkOptions,
 ): Promise<BulkReport> {
   const outcomes: BulkOutcome[] = [];
+  const tell = onOutcome ?? ((outcome: BulkOutcome) => void outcomes.push(outcome));
   const count = { kept: 0, duplicate: 0, refused: 0 };
-  try {
-    for await (const batch of inBatches(items)) {
-      for (const outcome of await publisher.publishBatch(batch, options)) {
-        outcomes.push(outcome);
-        count[outcome.kind]++;
-      }
+  let answered = 0;
+  for await (const batch of inBatches(items)) {
+    for (const outcome of await kept(publisher.publishBatch(batch, options), answered)) {
+      count[outcome.kind]++;
+      const told = tell(outcome, answered++);
+      if (told !== undefined) await told;
     }
-  } catch (error) {
-    throw cutShort(error, outcomes.length);
   }
   return { outcomes, ...count };
 }
 
 /** Outcomes come in the order of the items: their number is where to go on. */
-function cutShort(error: unknown, answered: number): unknown {
-  if (!(error instanceof MemqError) || answered === 0) return error;
-  const where = `the first ${String(answered)} items were answered before`;
-  return new MemqError(error.code, `${error.message} (${where})`, { cause: error });
+async function kept<T>(batch: Promise<T>, answered: number): Promise<T> {
+  try {
+    return await batch;
+  } catch (error) {
+    if (!(error instanceof MemqError) || answered === 0) throw error;
+    const where = `the first ${String(answered)} items were answered before`;
+    throw new MemqError(error.code, `${error.message} (${where})`, { cause: error });
+  }
 }
 
 async function* inBatches(items: BulkSource): AsyncGenerator<readonly BulkItem[]> {
@@ -51,21 +64,36 @@ async function* inBatches(items: BulkSource): AsyncGenerator<readonly BulkItem[]
 }
 
 function* syncBatches(items: Iterable<BulkItem>): Generator<readonly BulkItem[]> {
-  let batch: BulkItem[] = [];
-  for (const item of items) {
-    if (batch.push(item) < MAX_BATCH) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
+  const batch = new Batch();
+  for (const item of items) if (batch.add(item)) yield batch.take();
+  if (batch.length > 0) yield batch.take();
 }
 
 async function* asyncBatches(items: AsyncIterable<BulkItem>): AsyncGenerator<readonly BulkItem[]> {
-  let batch: BulkItem[] = [];
-  for await (const item of items) {
-    if (batch.push(item) < MAX_BATCH) continue;
-    yield batch;
-    batch = [];
+  const batch = new Batch();
+  for await (const item of items) if (batch.add(item)) yield batch.take();
+  if (batch.length > 0) yield batch.take();
+}
+
+/** Items that are published together: few enough, and not too much to hold. */
+class Batch {
+  #items: BulkItem[] = [];
+  #chars = 0;
+
+  get length(): number {
+    return this.#items.length;
   }
-  if (batch.length > 0) yield batch;
+
+  /** True: it is full. */
+  add(item: BulkItem): boolean {
+    this.#chars += weightOf(item);
+    return this.#items.push(item) >= MAX_BATCH || this.#chars >= MAX_BATCH_CHARS;
+  }
+
+  take(): readonly BulkItem[] {
+    const items = this.#items;
+    this.#items = [];
+    this.#chars = 0;
+    return items;
+  }
 }

@@ -26,6 +26,23 @@ export interface Publisher {
   publish(call: Call, options?: PublishOptions): Promise<string>;
   /** Keeps up to MAX_BATCH items; a bad item is refused, the others are kept. Rejects only when the broker fails. */
   publishBatch(items: readonly BulkItem[], options?: PublishOptions): Promise<readonly BulkOutcome[]>;
+  /** The same as the next part of a bulk that has a name. @throws MemqError BULK_TAKEN, QUEUE_FULL: then nothing is kept. */
+  publishPart(items: readonly BulkItem[], part: BulkPart, options?: PublishOptions): Promise<PartReport>;
+}
+
+/** From one place of a bulk to the next. */
+export interface BulkPart {
+  readonly name: string;
+  /** The version that it goes on from; undefined: the bulk begins. */
+  readonly expected: string | undefined;
+  /** The place to write down, by the outcomes. */
+  readonly place: (outcomes: readonly BulkOutcome[]) => string;
+}
+
+/** What became of a part. */
+export interface PartReport {
+  readonly outcomes: readonly BulkOutcome[];
+  readonly version: string;
 }
 
 interface PublisherParts {
@@ -38,6 +55,7 @@ export function makePublisher(parts: PublisherParts): Publisher {
   return {
     publish: (call, options = {}) => publishOne(parts, call, options),
     publishBatch: (items, options = {}) => publishBatch(parts, items, options),
+    publishPart: (items, part, options = {}) => publishPart(parts, part, { items, options }),
   };
 }
 
@@ -60,10 +78,38 @@ async function publishBatch(
   items: readonly BulkItem[],
   options: PublishOptions,
 ): Promise<readonly BulkOutcome[]> {
+  const judged = judgeItems(parts, items, options);
+  const drafts = draftsOf(judged);
+  return outcomesOf(judged, drafts.length === 0 ? [] : await parts.broker.publish(drafts));
+}
+
+async function publishPart(
+  parts: PublisherParts,
+  { name, expected, place }: BulkPart,
+  { items, options }: { readonly items: readonly BulkItem[]; readonly options: PublishOptions },
+): Promise<PartReport> {
+  const judged = judgeItems(parts, items, options);
+  const { answers, version } = await parts.broker.bulks.publish(draftsOf(judged), {
+    name,
+    expected,
+    place: (answered) => place(outcomesOf(judged, answered)),
+  });
+  return { outcomes: outcomesOf(judged, answers), version };
+}
+
+function judgeItems(
+  parts: PublisherParts,
+  items: readonly BulkItem[],
+  options: PublishOptions,
+): readonly Judged[] {
   if (items.length > MAX_BATCH) throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
-  const judged = items.map((item) => judgeItem(parts, item, options));
-  const drafts = judged.flatMap((one) => ("draft" in one ? [one.draft] : []));
-  const answers = drafts.length === 0 ? [] : await parts.broker.publish(drafts);
+  return items.map((item) => judgeItem(parts, item, options));
+}
+
+const draftsOf = (judged: readonly Judged[]): readonly Draft[] =>
+  judged.flatMap((one) => ("draft" in one ? [one.draft] : []));
+
+function outcomesOf(judged: readonly Judged[], answers: readonly Published[]): readonly BulkOutcome[] {
   let next = 0;
   return judged.map((one) => ("draft" in one ? judge(answers[next++], one.options) : one));
 }

@@ -55,7 +55,7 @@ const policyOf = (parts: AttemptParts, target: Target): RetryPolicy =>
   target.settings.waitsMs === undefined ? parts.policy : { waitsMs: target.settings.waitsMs };
 
 const usedUp = (claim: Claim): Error =>
-  new Error(`its ${String(claim.attempt - 1)} attempts are used up; the last one ended with its process`);
+  new Error(`its attempts (${String(claim.attempt - 1)}) are used up; the last one ended with its process`);
 
 /** False when the lease is lost, or the task was cancelled. */
 function mayRun(parts: AttemptParts, { task }: Claim, started: Started): boolean {
@@ -125,7 +125,14 @@ function failed(parts: AttemptParts, claim: Claim, { outcome, thrown }: Decided)
 /** A task that nobody can run, or whose attempts are used up, is not started; nothing is lost when it is grouped. */
 function bury(parts: AttemptParts, claim: Claim, error: Error): number | Promise<number> {
   const outcome = { kind: "dead", reason: error.message } as const;
-  const settling = parts.settler.add(failed(parts, claim, { outcome, thrown: error }), claim.alone);
+  const event = {
+    kind: "dead",
+    queue: parts.broker.queue,
+    task: claim.task,
+    attempt: claim.attempt - 1, // this one is not started
+    error,
+  } as const;
+  const settling = parts.settler.add({ claim, outcome, event }, claim.alone);
   return proceed(settling, () => 0);
 }
 

@@ -77,6 +77,7 @@ class Batch {
   readonly #supply: Supply;
   readonly #underWay = new UnderWay();
   readonly #renewing: NodeJS.Timeout;
+  readonly #timeUp: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -93,6 +94,7 @@ class Batch {
       pause: (untilMs) => this.#pause(untilMs),
     };
     this.#renewing = setInterval(this.#renew, LEASE_MS / 3);
+    this.#timeUp = this.#atTimeUp();
     setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
     parts.stop.addEventListener("abort", this.#onStop, { once: true });
   }
@@ -129,6 +131,7 @@ class Batch {
 
   async #end(): Promise<void> {
     clearInterval(this.#renewing);
+    clearTimeout(this.#timeUp);
     this.#parts.stop.removeEventListener("abort", this.#onStop);
     clearTimeout(this.#grace);
     await this.#settler.flush().catch(this.#fail);
@@ -161,8 +164,19 @@ class Batch {
     });
   };
 
+  /** What would only wait behind the last tasks of this run is for the next one, at once. */
+  readonly #passOn = (): void => {
+    this.#supply.handBack().catch(this.#fail);
+  };
+
+  #atTimeUp(): NodeJS.Timeout | undefined {
+    const leftMs = this.#parts.budget.endsAtMs - this.#parts.clock.now();
+    return leftMs > MAX_TIMER_MS ? undefined : setTimeout(this.#passOn, leftMs);
+  }
+
   readonly #onStop = (): void => {
     this.#supply.wake();
+    this.#passOn();
     this.#grace = setTimeout(
       () => {
         this.#underWay.abortAll(new RunEnded("the run was stopped"));

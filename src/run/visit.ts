@@ -55,6 +55,7 @@ class Visit {
   #waiting: RunSlot | undefined;
   #holders: readonly SlotHolder[] = [];
   #looks = 0;
+  #workingSinceMs: number | undefined;
 
   constructor(parts: VisitParts) {
     this.#parts = parts;
@@ -80,6 +81,7 @@ class Visit {
     } finally {
       this.#slot?.release();
       this.#slot = undefined;
+      this.#endStretch();
     }
   }
 
@@ -91,9 +93,16 @@ class Visit {
       return this.#reached() ?? "full";
     }
     this.#slot = answer?.slot;
+    this.#workingSinceMs = performance.now();
     onHost?.runs.begin(clock.now());
     onBegin?.();
     return undefined;
+  }
+
+  #endStretch(): void {
+    if (this.#workingSinceMs === undefined) return;
+    this.#parts.onHost?.runs.worked(performance.now() - this.#workingSinceMs);
+    this.#workingSinceMs = undefined;
   }
 
   #mayWaitForSlot(): boolean {

@@ -1,6 +1,7 @@
 import type { CronTimes } from "../config/cadence.ts";
 import { firstMinute } from "./local-minute.ts";
-import { shiftBetween, type Shift, type Zone } from "./zone.ts";
+import { Shifts, type Shift, type Stretch } from "./shifts.ts";
+import type { Zone } from "./zone.ts";
 
 /**
  * When something fires, in ms since 1970. cron(8) sets the rule for clock changes: a rhythm (`*` in minute or
@@ -23,14 +24,13 @@ const DAY_MS = 86_400_000;
 /** cron(8) takes a larger step for a correction, and goes by the new time at once. In ms. */
 export const CLOCK_CHANGE_MS = 3 * HOUR_MS;
 
-// Clock changes are weeks apart; the nearest are those around Ramadan.
-const LOOK_AHEAD_MS = 7 * DAY_MS;
 // 29 February on one weekday comes again after 40 years at most.
 const FAR_MS = 45 * 366 * DAY_MS;
 
 /** The calendar of a cron expression in a time zone. */
 export function makeCalendar(times: CronTimes, zone: Zone): Calendar {
-  const next = (afterMs: number): number | undefined => nextTime(times, zone, afterMs);
+  const shifts = new Shifts(zone);
+  const next = (afterMs: number): number | undefined => nextTime(times, shifts, afterMs);
   return {
     isRhythm: times.isRhythm,
     next,
@@ -38,12 +38,13 @@ export function makeCalendar(times: CronTimes, zone: Zone): Calendar {
   };
 }
 
-function nextTime(times: CronTimes, zone: Zone, afterMs: number): number | undefined {
+function nextTime(times: CronTimes, shifts: Shifts, afterMs: number): number | undefined {
   const farMs = afterMs + FAR_MS;
-  for (let fromMs = (Math.floor(afterMs / MINUTE_MS) + 1) * MINUTE_MS; fromMs < farMs; ) {
-    const offsetMs = zone.offsetMs(fromMs);
-    const endMs = shiftBetween(zone, fromMs, fromMs + LOOK_AHEAD_MS)?.atMs ?? fromMs + LOOK_AHEAD_MS;
-    const local = firstMinute(times, firstOpen(times, zone, fromMs), endMs + offsetMs);
+  for (let fromMs = (Math.floor(afterMs / MINUTE_MS) + 1) * MINUTE_MS; fromMs < farMs;) {
+    const stretch = shifts.stretchFrom(fromMs);
+    const { offsetMs, endMs } = stretch;
+    const openMs = times.isRhythm ? fromMs + offsetMs : firstOpen(stretch, fromMs);
+    const local = firstMinute(times, openMs, endMs + offsetMs);
     // What was left out comes with the first minute after the change.
     if (local !== undefined) return Math.max(local - offsetMs, fromMs);
     fromMs = endMs;
@@ -51,14 +52,13 @@ function nextTime(times: CronTimes, zone: Zone, afterMs: number): number | undef
   return undefined;
 }
 
-/** The first local minute that has not had its turn before `fromMs`. */
-function firstOpen({ isRhythm }: CronTimes, zone: Zone, fromMs: number): number {
-  const localMs = fromMs + zone.offsetMs(fromMs);
-  const shift = isRhythm ? undefined : shiftBetween(zone, fromMs - CLOCK_CHANGE_MS - MINUTE_MS, fromMs);
-  if (shift === undefined || Math.abs(leapOf(shift)) > CLOCK_CHANGE_MS) return localMs;
-  const wouldBeMs = shift.atMs + shift.beforeMs; // what the clock would show at the change without it
-  if (leapOf(shift) < 0) return Math.max(localMs, wouldBeMs);
-  return shift.atMs === fromMs ? wouldBeMs : localMs;
+/** The first local minute whose fixed times have not had their turn before `fromMs`. */
+function firstOpen({ offsetMs, began }: Stretch, fromMs: number): number {
+  const localMs = fromMs + offsetMs;
+  if (began === undefined || Math.abs(leapOf(began)) > CLOCK_CHANGE_MS) return localMs;
+  const wouldBeMs = began.atMs + began.beforeMs; // what the clock would show at the change without it
+  if (leapOf(began) < 0) return Math.max(localMs, wouldBeMs);
+  return began.atMs === fromMs ? wouldBeMs : localMs;
 }
 
 const leapOf = ({ beforeMs, afterMs }: Shift): number => afterMs - beforeMs;

@@ -6,22 +6,16 @@ export interface Zone {
   offsetMs(atMs: number): number;
 }
 
-/** A change of a zone's offset: the first moment of the new one, and both. */
-export interface Shift {
-  readonly atMs: number;
-  readonly beforeMs: number;
-  readonly afterMs: number;
-}
-
 const MINUTE_MS = 60_000;
 
 /** The zone of that name; undefined: this machine's. */
-export const zoneOf = (name: string | undefined): Zone => (name === undefined ? machineZone() : namedZone(name));
+export const zoneOf = (name: string | undefined): Zone =>
+  name === undefined ? machineZone() : namedZone(name);
 
 /** Date knows the machine's zone, and asking it is a hundred times cheaper than asking Intl. */
 const machineZone = (): Zone => ({
   name: new Intl.DateTimeFormat().resolvedOptions().timeZone,
-  offsetMs: (atMs) => -new Date(atMs).getTimezoneOffset() * MINUTE_MS,
+  offsetMs: (atMs) => 0 - new Date(atMs).getTimezoneOffset() * MINUTE_MS,
 });
 
 function namedZone(name: string): Zone {
@@ -39,16 +33,11 @@ function offsetIn(parts: readonly Intl.DateTimeFormatPart[]): number {
   return sign === "-" ? -ms : ms;
 }
 
-/** The change between two moments, `untilMs` included; undefined when there is none. More than one is never near. */
-export function shiftBetween(zone: Zone, afterMs: number, untilMs: number): Shift | undefined {
-  const beforeMs = zone.offsetMs(afterMs);
-  const offsetMs = zone.offsetMs(untilMs);
-  if (beforeMs === offsetMs) return undefined;
-  let [low, high] = [Math.floor(afterMs / MINUTE_MS), Math.ceil(untilMs / MINUTE_MS)];
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (zone.offsetMs(middle * MINUTE_MS) === beforeMs) low = middle;
-    else high = middle;
-  }
-  return { atMs: high * MINUTE_MS, beforeMs, afterMs: offsetMs };
+/** A moment as clocks in the zone show it, for people: `2026-03-29 03:00:00 +02:00`. */
+export function zonedText(atMs: number, zone: Zone): string {
+  const offsetMs = zone.offsetMs(atMs);
+  const local = new Date(atMs + offsetMs).toISOString().slice(0, 19).replace("T", " ");
+  const minutes = Math.round(Math.abs(offsetMs) / MINUTE_MS);
+  const [hour, minute] = [Math.floor(minutes / 60), minutes % 60].map((one) => String(one).padStart(2, "0"));
+  return `${local} ${offsetMs < 0 ? "-" : "+"}${hour ?? ""}:${minute ?? ""}`;
 }

@@ -24,7 +24,7 @@ export function parseCall(words: readonly string[], options: CallWords = {}): Ca
   const [method, ...args] = words;
   if (method === undefined) throw new MemqError("CALL_INVALID", "no method was named");
   const named = options.class === undefined ? {} : { class: options.class };
-  if (!METHOD_THEN_PARENTHESIS.test(method)) {
+  if (!isCallText(method)) {
     return checkedCall({ ...named, method, args: options.jsonArgs === true ? args.map(parseJsonArg) : args });
   }
   if (args.length > 0) {
@@ -35,6 +35,9 @@ export function parseCall(words: readonly string[], options: CallWords = {}): Ca
   }
   return checkedCall({ ...named, ...readLiteralCall(method) });
 }
+
+/** Whether a text is, or means to be, a whole call: `saveToLocal('hello')`. */
+export const isCallText = (text: string): boolean => METHOD_THEN_PARENTHESIS.test(text);
 
 /** The call itself, when its names could be a handler's. @throws MemqError CALL_INVALID */
 export function checkedCall<T extends Call>(call: T): T {

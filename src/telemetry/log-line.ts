@@ -14,7 +14,7 @@ export function logText(event: RunEvent): string {
     case "retry":
       return `${queue} ${taskText(event)} failed (attempt ${String(event.attempt)}, again at ${timeText(event.at)}): ${describeError(event.error)}`;
     case "dead":
-      return `${queue} ${taskText(event)} is dead (attempt ${String(event.attempt)}): ${describeError(event.error)}`;
+      return `${queue} ${taskText(event)} is dead (attempts: ${String(event.attempt)}): ${describeError(event.error)}`;
     case "handedBack":
       return `${queue} ${taskText(event)} handed back: ${event.why}`;
     case "leaseLost":

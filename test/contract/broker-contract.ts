@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import type { Broker } from "../../src/ports/broker.ts";
 import type { Codec } from "../../src/task/codec.ts";
+import { bulkFacts } from "./facts/bulks.ts";
 import { claimFacts } from "./facts/claim.ts";
 import { deathFacts } from "./facts/death.ts";
 import { factsOn } from "./facts/ground.ts";
@@ -93,6 +94,9 @@ export function brokerContract(harness: BrokerHarness): void {
     });
     describe("waiting", () => {
       waitFacts(fact);
+    });
+    describe("bulks with a name", () => {
+      bulkFacts(fact);
     });
   });
 }

@@ -108,7 +108,9 @@ class QueueOnTrial implements QueueUnderTest {
       const record = decodeRecord(read.value ?? Buffer.alloc(0));
       if (record.kind !== "record") throw new Error("it is corrupt already");
       const index = record.record.bundled ? (memberOf(id)?.index ?? 0) : 0;
-      const members = record.record.members.map((member, at) => (at === index ? { ...member, text } : member));
+      const members = record.record.members.map((member, at) =>
+        at === index ? { ...member, text } : member,
+      );
       const value = encodeRecord({ ...record.record, members });
       await this.#admin.batch([{ kind: "replace", key, value, cas: read.cas }]);
     }

@@ -39,10 +39,10 @@ describe.skipIf(noMemcached !== undefined)(`a queue with a secret (${noMemcached
 
   /** Somebody who can write to the server, but does not know the secret, changes what is kept of a task. */
   const forge = async (id: string, change: (record: string) => string): Promise<void> => {
-    const { control, record } = keysOf("default");
-    const block = decodeControl(await read(control));
+    const keys = keysOf("default");
+    const block = decodeControl(await read(keys.control));
     if (block.kind !== "control") throw new Error("the queue has no control block");
-    const key = record(block.control.epoch, id);
+    const key = keys.record(block.control.epoch, id);
     const value = change((await read(key)).toString());
     await wire.batch([{ kind: "delete", key }]);
     expect(await wire.batch([{ kind: "add", key, value }])).toMatchObject([{ kind: "ok" }]);

@@ -119,6 +119,7 @@ export class World {
   /** How many misfortunes there were. */
   misfortunes = 0;
   unknowns = 0;
+  crashes = 0;
   flushes = 0;
   readonly #late: Operation[] = [];
   readonly #queued = new Map<Party, Batch[]>();
@@ -127,7 +128,10 @@ export class World {
   readonly #msPerLook: number;
   readonly isTraced: boolean;
 
-  constructor(seed: number, options: { readonly faults: Faults; readonly msPerLook: number; readonly isTraced?: boolean }) {
+  constructor(
+    seed: number,
+    options: { readonly faults: Faults; readonly msPerLook: number; readonly isTraced?: boolean },
+  ) {
     this.dice = new Dice(seed);
     this.faults = { ...options.faults };
     this.server = new FakeMemcached(() => this.now);
@@ -229,8 +233,10 @@ export class World {
   crash(party: Party): void {
     this.tell(`${party.name} dies`);
     const { batch } = party;
+    this.crashes += 1;
     party.die();
-    if (batch !== undefined && this.dice.chance(50)) this.#late.push(...batch.operations.slice(batch.answers.length));
+    if (batch !== undefined && this.dice.chance(50))
+      this.#late.push(...batch.operations.slice(batch.answers.length));
     for (const beat of party.beats) this.server.evict(beat);
   }
 
@@ -275,7 +281,16 @@ const settled = (): Promise<void> =>
   });
 
 function shown(operation: Operation): string {
-  const value = "value" in operation ? ` ${JSON.stringify(operation.value.toString().trimEnd().slice(0, 300).replace(/^-{9,}/, "---"))}` : "";
+  const value =
+    "value" in operation
+      ? ` ${JSON.stringify(
+          operation.value
+            .toString()
+            .trimEnd()
+            .slice(0, 300)
+            .replace(/^-{9,}/, "---"),
+        )}`
+      : "";
   const cas = "cas" in operation && operation.cas !== undefined ? ` @${String(operation.cas)}` : "";
   return `${operation.kind} ${operation.key.replace("mq:q:", "")}${cas}${value}`;
 }

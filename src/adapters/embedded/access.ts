@@ -6,8 +6,13 @@ const PERMISSION_BITS = 0o7777;
 
 /** Why this process cannot use the store, for the one who has to change it: whose it is, and who we are. */
 export function explainRefusal(folder: string, error: unknown): string {
+  return obstacleTo(folder) ?? `store ${folder} cannot be used: ${describeError(error)}`;
+}
+
+/** Why this process may not use the store; undefined when it may. */
+export function obstacleTo(folder: string): string | undefined {
   const obstacle = findObstacle(folder);
-  if (obstacle === undefined) return `store ${folder} cannot be used: ${describeError(error)}`;
+  if (obstacle === undefined) return undefined;
   return `store ${describePath(obstacle)}, this process runs as ${currentUser()}`;
 }
 
@@ -23,7 +28,8 @@ function findObstacle(folder: string): string | undefined {
   return may(ancestor, W_OK | X_OK) ? undefined : ancestor;
 }
 
-function nearestAncestor(path: string): string {
+/** The folder that is there and in which a path would be made. */
+export function nearestAncestor(path: string): string {
   let at = dirname(path);
   while (!exists(at) && at !== dirname(at)) at = dirname(at);
   return at;
@@ -40,7 +46,8 @@ function may(path: string, mode: number): boolean {
 
 const exists = (path: string): boolean => may(path, constants.F_OK);
 
-function describePath(path: string): string {
+/** Whose it is, and who may do what with it. */
+export function describePath(path: string): string {
   const { uid, mode } = statSync(path);
   const octal = (mode & PERMISSION_BITS).toString(8).padStart(4, "0");
   return `${path} belongs to ${userName(uid)} (mode ${octal})`;

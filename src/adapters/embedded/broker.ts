@@ -3,6 +3,7 @@ import { MAX_BATCH } from "../../ports/broker.ts";
 import type * as port from "../../ports/broker.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import type { Bell } from "./bell.ts";
+import { EmbeddedBulks } from "./bulks.ts";
 import { claim } from "./claiming.ts";
 import { leaseFrom, prolong } from "./holder.ts";
 import { depth, find, findKey, list } from "./inspecting.ts";
@@ -30,6 +31,7 @@ export class EmbeddedBroker implements port.Broker {
   readonly queue: string;
   readonly capabilities: port.Capabilities = { durability: "disk", delay: true, keys: true, list: true };
   readonly notes = new EmbeddedNotes(async () => (await this.#open()).queue);
+  readonly bulks = new EmbeddedBulks(() => this.#open());
   readonly #openDesk: (known: Desk | undefined) => Promise<Desk>;
   #desk: Desk | undefined;
   #closed = false;

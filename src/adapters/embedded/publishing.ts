@@ -2,6 +2,7 @@ import { describeError, MemqError } from "../../errors.ts";
 import type { Published } from "../../ports/broker.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskState } from "../../task/task.ts";
+import { countRemoved } from "./bulk-removals.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 import { storedKey } from "./stored-text.ts";
@@ -9,7 +10,7 @@ import { storedKey } from "./stored-text.ts";
 type Refused = Extract<Published, { kind: "refused" }>;
 
 /** A draft with the text to keep; encoded before the store is locked. */
-interface Encoded {
+export interface Encoded {
   readonly draft: Draft;
   readonly body: string;
 }
@@ -23,27 +24,35 @@ interface NewTask {
   readonly text: string;
 }
 
+/** The draft with its text, or why there is none. */
+export type Ready = Encoded | Refused;
+
 // A run of tasks goes in with one statement, which reads them from one text; more per text gains nothing.
 const MAX_RUN = 500;
 const MAX_RUN_CHARS = 1_000_000;
 
-const INSERT_RUN = `INSERT INTO task(id, queue, state, at, born, body)
-  SELECT ? + key, ?, ?, ?, ?, value FROM json_each(?)`;
-const INSERT_KEYED = "INSERT INTO task(id, queue, state, at, born, key, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const INSERT_RUN = `INSERT INTO task(id, queue, state, at, born, bulk, body)
+  SELECT ? + key, ?, ?, ?, ?, ?, value FROM json_each(?)`;
+const INSERT_KEYED =
+  "INSERT INTO task(id, queue, state, at, born, bulk, key, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 /** Keeps each draft, in one synced transaction. Answers item by item. */
 export async function publish(queue: StoredQueue, drafts: readonly Draft[]): Promise<readonly Published[]> {
   const encoded = drafts.map((draft) => encode(queue.codec, draft));
   if (!encoded.some((item) => "body" in item)) return encoded as Refused[];
-  return queue.connection.write("synced", () => {
-    const intake = new Intake(queue);
-    const answers = encoded.map((item) => ("body" in item ? intake.take(item) : item));
-    intake.finish();
-    return answers;
-  });
+  return queue.connection.write("synced", () => takeIn(queue, encoded));
 }
 
-function encode(codec: Codec, draft: Draft): Encoded | Refused {
+/** Keeps encoded drafts, as part of a bulk or of none; inside a transaction. */
+export function takeIn(queue: StoredQueue, ready: readonly Ready[], bulk?: number): readonly Published[] {
+  const intake = new Intake(queue, bulk);
+  const answers = ready.map((item) => ("body" in item ? intake.take(item) : item));
+  intake.finish();
+  return answers;
+}
+
+/** To be done before the store is locked. */
+export function encode(codec: Codec, draft: Draft): Ready {
   try {
     return { draft, body: codec.encode(draft) };
   } catch (error) {
@@ -59,10 +68,12 @@ class Intake {
   readonly #nowMs: number;
   readonly #tasks = new Map<number, NewTask>();
   readonly #rowOfKey = new Map<string, number>();
+  readonly #bulk: number | null;
   #lastRow: number;
 
-  constructor(queue: StoredQueue) {
+  constructor(queue: StoredQueue, bulk: number | undefined) {
     this.#queue = queue;
+    this.#bulk = bulk ?? null;
     this.#number = queue.number();
     this.#nowMs = queue.clock.now();
     // Rows are numbered across queues, and a number is not used again when its task is gone.
@@ -127,8 +138,9 @@ class Intake {
   /** A task that another takes the place of, be it of this very batch. */
   #remove(row: number): void {
     if (this.#tasks.delete(row)) return;
-    const gone = this.#queue.connection.get("DELETE FROM task WHERE id = ? RETURNING state", row);
-    const { state } = gone as { state: number };
+    const gone = this.#queue.connection.get("DELETE FROM task WHERE id = ? RETURNING state, bulk", row);
+    const { state, bulk } = gone as { state: number; bulk: number | null };
+    countRemoved(this.#queue, [bulk]);
     this.#queue.count(state === STATE.delayed ? { delayed: -1 } : { waiting: -1 });
   }
 
@@ -154,11 +166,11 @@ class Intake {
     const { row, state, at, key } = first;
     const { connection } = this.#queue;
     if (key !== undefined) {
-      connection.run(INSERT_KEYED, row, this.#number, state, at, this.#nowMs, key, first.text);
+      connection.run(INSERT_KEYED, row, this.#number, state, at, this.#nowMs, this.#bulk, key, first.text);
       return;
     }
     const texts = JSON.stringify(run.map(({ text }) => text));
-    connection.run(INSERT_RUN, row, this.#number, state, at, this.#nowMs, texts);
+    connection.run(INSERT_RUN, row, this.#number, state, at, this.#nowMs, this.#bulk, texts);
   }
 }
 

@@ -82,6 +82,20 @@ export const UPGRADES: readonly string[] = [
      value TEXT NOT NULL,
      PRIMARY KEY(queue, name)
    ) STRICT, WITHOUT ROWID;`,
+  // The index has no state in it: claiming and settling leave it alone.
+  `CREATE TABLE bulk(
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     queue INTEGER NOT NULL,
+     name TEXT NOT NULL,
+     version INTEGER NOT NULL,
+     place TEXT NOT NULL,
+     kept INTEGER NOT NULL,
+     removed INTEGER NOT NULL,
+     changed_at INTEGER NOT NULL,
+     UNIQUE(queue, name)
+   ) STRICT;
+   ALTER TABLE task ADD COLUMN bulk INTEGER;
+   CREATE INDEX task_bulk ON task(bulk) WHERE bulk IS NOT NULL;`,
 ];
 
 /** The version that this memq reads and writes. */

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { MemqError } from "../../errors.ts";
+import { loadPrebuilt, PACKAGE } from "./prebuilt.ts";
 
 export type SqlValue = string | number | null;
 
@@ -16,7 +17,7 @@ export interface SqliteDatabase {
   close(): void;
 }
 
-interface SqliteModule {
+export interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteDatabase;
 }
 
@@ -35,7 +36,7 @@ export interface SqliteDriver {
 // Node's own first: nothing to install and nothing native to load.
 const CANDIDATES: readonly Candidate[] = [
   { name: "node:sqlite", load: loadBuiltin },
-  { name: "@photostructure/sqlite", load: loadInstalled },
+  { name: PACKAGE, load: loadInstalled },
 ];
 
 // Two copies of SQLite on one file in one process would undo each other's locks, so the choice is made once.
@@ -99,7 +100,7 @@ function loadBuiltin(): SqliteModule | undefined {
 function loadInstalled(): SqliteModule | undefined {
   try {
     // `require` takes half the time of `import` here, and every command pays for it.
-    return createRequire(import.meta.url)("@photostructure/sqlite") as SqliteModule;
+    return loadPrebuilt() ?? (createRequire(import.meta.url)(PACKAGE) as SqliteModule);
   } catch {
     return undefined; // not installed, or without a binary for this system: said by SQLITE_MISSING
   }

@@ -1,5 +1,6 @@
 import type { Cancelled } from "../../ports/broker.ts";
 import type { TaskState } from "../../task/task.ts";
+import { countRemoved } from "./bulk-removals.ts";
 import type { Durability } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { unfinishedWithKey } from "./publishing.ts";
@@ -120,11 +121,15 @@ export async function cancel(queue: StoredQueue, owner: Owner, id: string): Prom
 }
 
 function remove(queue: StoredQueue, number: number, row: number): Cancelled {
-  const found = queue.connection.get("SELECT state FROM task WHERE id = ? AND queue = ?", row, number) as
-    { state: number } | undefined;
+  const found = queue.connection.get(
+    "SELECT state, bulk FROM task WHERE id = ? AND queue = ?",
+    row,
+    number,
+  ) as { state: number; bulk: number | null } | undefined;
   if (found === undefined) return "absent";
   if (found.state === STATE.running) return "running";
   queue.connection.run("DELETE FROM task WHERE id = ?", row);
+  countRemoved(queue, [found.bulk]);
   queue.count(found.state === STATE.dead ? { dead: -1 } : { [counterOf(found.state)]: -1 });
   return "cancelled";
 }
@@ -162,11 +167,16 @@ function removeChunk(
   { where, counter }: { readonly where: string; readonly counter: keyof Change },
   nowMs: number,
 ): number {
-  const count = queue.connection.run(
-    `DELETE FROM task WHERE id IN (SELECT id FROM task WHERE queue = ? AND ${where} LIMIT ?)`,
+  const gone = queue.connection.all(
+    `DELETE FROM task WHERE id IN (SELECT id FROM task WHERE queue = ? AND ${where} LIMIT ?) RETURNING bulk`,
     queue.row()?.id ?? 0,
     nowMs,
     CHUNK_ROWS,
+  ) as { bulk: number | null }[];
+  const count = gone.length;
+  countRemoved(
+    queue,
+    gone.map(({ bulk }) => bulk),
   );
   if (count > 0) queue.count({ [counter]: -count });
   return count;

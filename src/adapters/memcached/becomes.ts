@@ -37,10 +37,10 @@ export const becomes = {
   }),
 
   /** A member that was cancelled; nothing else changes, so whoever has the bundle sees that. */
-  lacking: (record: StoredRecord, index: number): StoredRecord => ({
-    ...record,
-    members: record.members.map((member, at) => (at === index ? left(member) : member)),
-  }),
+  lacking: (record: StoredRecord, index: number): StoredRecord => {
+    const members = record.members.map((member, at) => (at === index ? left(member) : member));
+    return members.every(({ text }) => text === undefined) ? cancelled(record) : { ...record, members };
+  },
 
   /** `due`: second of the server's time, 0 = at once. */
   retried: (record: StoredRecord, due: number, failure: Failure): StoredRecord => ({
@@ -61,6 +61,9 @@ export const becomes = {
     members: charged(record.members, failure.attempts),
   }),
 
+  /** Nobody has it any more; what was charged stays. */
+  freed: (record: StoredRecord): StoredRecord => idle(record),
+
   /** A start that did not happen is not charged; whoever was suspected stays so. */
   uncharged: (record: StoredRecord, index: number, run: Run | undefined): StoredRecord => {
     const { run: _had, ...rest } = record;
@@ -70,12 +73,7 @@ export const becomes = {
     return { ...rest, marked: true, ...(run && { run }), members };
   },
 
-  cancelled: (record: StoredRecord): StoredRecord => ({
-    ...record,
-    state: "cancelled",
-    members: [{ text: "", attempts: 0 }],
-    bundled: false,
-  }),
+  cancelled,
 
   putBack: (record: StoredRecord, writer: string): StoredRecord => {
     const { buriedAt: _at, error: _error, ...rest } = idle(record);
@@ -96,6 +94,10 @@ export const becomes = {
     members: [{ text: record.members[index]?.text ?? "", attempts: record.members[index]?.attempts ?? 0 }],
   }),
 };
+
+function cancelled(record: StoredRecord): StoredRecord {
+  return { ...record, state: "cancelled", bundled: false, members: [{ text: "", attempts: 0 }] };
+}
 
 const left = ({ attempts }: Member): Member => ({ attempts });
 

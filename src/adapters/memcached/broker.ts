@@ -19,6 +19,7 @@ import type {
   Started,
   StartOptions,
 } from "../../ports/broker.ts";
+import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
 import { systemClock } from "../../ports/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -27,7 +28,6 @@ import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import type { HeldTask } from "./hold.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
 import type { Random } from "./names.ts";
-import { MemcachedNotes } from "./notes.ts";
 import { assemble } from "./workshop.ts";
 import type { Workshop } from "./workshop.ts";
 import type { Wire } from "./wire.ts";
@@ -46,7 +46,7 @@ export interface MemcachedBrokerOptions {
   readonly holder?: ProcessIdentity;
   /** Default LEASE_MS. */
   readonly leaseMs?: number;
-  /** Most tasks in one item when several are published at once. Default "auto": 1. */
+  /** Most tasks in one item when several are published at once. Default "auto": by their pace, one while it is not known. */
   readonly bundle?: "auto" | number;
   /** Default: cryptographic. For tests that repeat themselves. */
   readonly random?: Random;
@@ -65,7 +65,7 @@ export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
       leaseMs: options.leaseMs ?? LEASE_MS,
       random: options.random ?? randomName,
       elapsedMs: options.elapsedMs ?? (() => performance.now()),
-      bundle: bundle === "auto" ? 1 : bundle,
+      bundle,
     }),
   );
 }
@@ -74,21 +74,25 @@ export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
 class MemcachedBroker implements Broker {
   readonly capabilities: Capabilities = { durability: "memory", delay: true, keys: true, list: true };
   readonly notes: Notes;
+  readonly bulks: Bulks;
   readonly #shop: Workshop;
   /** Claims, releases and the like are done one after the other; starting and settling are not held up by them. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(shop: Workshop) {
     this.#shop = shop;
-    this.notes = new MemcachedNotes(shop.parts);
+    this.notes = shop.notes;
+    this.bulks = shop.bulks;
   }
 
   get queue(): string {
     return this.#shop.parts.queue;
   }
 
-  publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
-    return this.#shop.publisher.publish(drafts);
+  async publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
+    const published = await this.#shop.publisher.publish(drafts);
+    this.#shop.losses.noteFirst();
+    return published;
   }
 
   claim(request: ClaimRequest): Promise<Claimed> {
@@ -103,15 +107,15 @@ class MemcachedBroker implements Broker {
   async settle(settlements: readonly Settlement[]): Promise<readonly Settled[]> {
     if (settlements.length > MAX_BATCH) throw tooMany("settle", settlements.length);
     const { holdings, ender, parts } = this.#shop;
-    const endings = settlements.flatMap(({ claim, outcome }) => {
-      const task = holdings.find(claim);
-      return task === undefined || task.phase === "over" ? [] : [{ task, outcome }];
+    const tasks = settlements.map(({ claim }) => unlessOver(holdings.find(claim)));
+    const endings = settlements.flatMap(({ outcome }, at) => {
+      const task = tasks[at];
+      return task === undefined ? [] : [{ task, outcome }];
     });
-    const answers = await ender.end(endings);
+    const answers = (await ender.end(endings)).values();
     await this.#freeKeys(endings.map(({ task }) => task));
     await parts.control.restoreReserve();
-    const settled = new Map(endings.map(({ task }, at) => [task.claim.receipt, answers[at]]));
-    return settlements.map(({ claim }) => settled.get(claim.receipt) ?? "lost");
+    return tasks.map((task) => (task === undefined ? "lost" : (answers.next().value ?? "lost")));
   }
 
   release(claims: readonly Claim[]): Promise<void> {
@@ -166,7 +170,9 @@ class MemcachedBroker implements Broker {
     const { deadLetters, putBack, parts } = this.#shop;
     const control = (await parts.control.read())?.control;
     if (control === undefined) return 0;
-    const count = await putBack.putBack(ids === "all" ? await deadLetters.names(control) : ids.filter(isName));
+    const count = await putBack.putBack(
+      ids === "all" ? await deadLetters.names(control) : ids.filter(isName),
+    );
     if (count > 0) await deadLetters.tidy(control);
     return count;
   }
@@ -215,6 +221,9 @@ class MemcachedBroker implements Broker {
     return mine;
   }
 }
+
+const unlessOver = (task: HeldTask | undefined): HeldTask | undefined =>
+  task?.phase === "over" ? undefined : task;
 
 const ignoreTold = (): void => undefined; // whoever asked for the work is told how it ended
 

@@ -65,7 +65,8 @@ export class Claimer {
       const idle = await this.#round({ ...request, limit });
       if (idle === undefined) continue;
       this.#noteAvoided();
-      if (this.#avoided.size > 0 && idle.kind !== "paused" && idle.kind !== "held") return this.#held(this.#avoided.size);
+      if (this.#avoided.size > 0 && idle.kind !== "paused" && idle.kind !== "held")
+        return this.#held(this.#avoided.size);
       return { claims, idle, findings: this.#found() };
     }
     return this.#held(1);
@@ -110,16 +111,11 @@ export class Claimer {
         return this.#sweep(scene, step);
       case "take":
         return this.#take(scene, step, request.atOnce);
-      case "readHead":
-        scout.forgetHead();
-        return undefined;
       case "shut":
         await this.#write(scene.seen, { ...scene.base, closing: true });
         return undefined;
-      case "unlink":
-        return this.#unlink(scene, step);
-      case "shift":
-        return this.#shift(scene, step);
+      case "renew":
+        return this.#renew(scene);
       case "idle":
         return this.#rest(scene);
     }
@@ -204,12 +200,16 @@ export class Claimer {
     const gets = keys.map((key) => ({ kind: "get", key }) as const);
     const [answer, ...reads] = await session.ask([control.replacing(seen, next), ...gets, control.look]);
     const replaced = await control.replaced(seen, next, answer);
-    if (replaced === undefined) return;
+    if (replaced === undefined) {
+      scout.wasRefused();
+      return;
+    }
     scout.wrote(next);
     const isAnswered = reads.every(({ kind }) => kind !== "unknown");
     const after = isAnswered ? await control.take(reads.at(-1)) : await control.read();
     if (after?.control.epoch !== next.epoch) return;
-    const items = isAnswered && answer?.kind === "ok" ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
+    const items =
+      isAnswered && answer?.kind === "ok" ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
     const { hold, findings } = await fetcher.open(stake, items, after);
     holdings.add(hold);
     holdings.compare(after.control);
@@ -239,34 +239,19 @@ export class Claimer {
   async #abandon(stake: Stake): Promise<void> {
     const nobodys = { ...stake, owner: "" };
     await this.#parts.control.change((control) =>
-      control.stakes.some((one) => isSameStake(one, stake)) ? withStake(control, stake, [nobodys]) : undefined,
+      control.stakes.some((one) => isSameStake(one, stake))
+        ? withStake(control, stake, [nobodys])
+        : undefined,
     );
     const { clock } = this.#parts;
     await clock.until(clock.now() + FULL_PAUSE_MS);
   }
 
-  async #unlink({ seen, base }: Look, { cas }: Step<"unlink">): Promise<undefined> {
-    const { keys, session } = this.#parts;
-    const [first] = seen.control.lists;
-    const key = keys.list(base.epoch, first?.name ?? "");
-    // Refused when somebody appended late: then the rest is claimed first.
-    await session.sure({ kind: "delete", key, cas });
-    this.#tools.scout.forgetHead();
-  }
-
-  async #shift({ seen, base }: Look, { isLost, isOnly }: Step<"shift">): Promise<undefined> {
-    const fresh = isOnly ? [{ name: this.#name(), tasks: 0 }] : [];
-    const { keys, session } = this.#parts;
-    const adds = fresh.map(({ name }) => ({ kind: "add", key: keys.list(base.epoch, name), value: "" }) as const);
-    await session.surely(adds);
-    await this.#write(seen, {
-      ...base,
-      lists: [...base.lists.slice(1), ...fresh],
-      offset: 0,
-      closing: false,
-      lost: base.lost + (isLost ? 1 : 0),
-    });
-    this.#tools.scout.forgetHead();
+  async #renew({ seen, base }: Look): Promise<undefined> {
+    const name = this.#name();
+    await this.#parts.session.sure({ kind: "add", key: this.#parts.keys.list(base.epoch, name), value: "" });
+    const lists = [{ name, tasks: 0 }];
+    await this.#write(seen, { ...base, lists, offset: 0, closing: false, lost: base.lost + 1 });
   }
 
   /** Nothing to claim: what is over is dropped from the block, a long list that is used up gets a successor. */

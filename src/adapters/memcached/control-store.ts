@@ -33,6 +33,8 @@ export const NAME_LETTERS = 8;
 export class ControlStore {
   readonly #parts: ControlStoreParts;
   #latest: Seen | undefined;
+  /** How long its text was. */
+  #bytes = 0;
 
   constructor(parts: ControlStoreParts) {
     this.#parts = parts;
@@ -59,6 +61,7 @@ export class ControlStore {
     const decoded = decodeControl(item.value);
     switch (decoded.kind) {
       case "control":
+        this.#bytes = item.value.length;
         return this.#see(decoded.control, item.cas);
       case "newer":
         throw this.#newer();
@@ -121,8 +124,7 @@ export class ControlStore {
 
   /** Puts back what was set aside for the block; to be called when memory has been freed. */
   async restoreReserve(): Promise<void> {
-    const latest = this.#latest;
-    if (latest !== undefined) await this.#parts.reserve.restore(controlBytes(encodeControl(latest.control)));
+    if (this.#bytes > 0) await this.#parts.reserve.restore(this.#bytes);
   }
 
   #stored(next: Control, answer: Answer | undefined): Seen | undefined {

@@ -29,7 +29,10 @@ export class DeadLetters {
    * Gives a dead letter that has a key a record of its own, so that the key is free. May be done twice, and by
    * anybody who meets it: the name of the new record is that of the task.
    */
-  async free(epoch: string, dead: { readonly name: string; readonly stored: StoredRecord; readonly cas: bigint }): Promise<Appended> {
+  async free(
+    epoch: string,
+    dead: { readonly name: string; readonly stored: StoredRecord; readonly cas: bigint },
+  ): Promise<Appended> {
     const { session, keys } = this.#parts;
     const id = taskIdOf(dead.name, dead.stored.nonce);
     const value = encodeRecord(dead.stored);
@@ -62,7 +65,8 @@ export class DeadLetters {
       if (value.length === item.value.length) continue;
       // Refused when another letter came meanwhile: the next one who tidies gets it.
       if (dead.length > 0 || isLast) await session.ask([{ kind: "replace", key, value, cas: item.cas }]);
-      else if ((await session.sure({ kind: "delete", key, cas: item.cas })).answer.kind === "ok") empty.push(name);
+      else if ((await session.sure({ kind: "delete", key, cas: item.cas })).answer.kind === "ok")
+        empty.push(name);
     }
     if (empty.length > 0) await this.#parts.control.change((now) => withoutLists(now, control.epoch, empty));
   }
@@ -115,8 +119,12 @@ function isDead(item: Item | undefined): boolean {
 }
 
 function withoutLists(now: Control, epoch: string, gone: readonly string[]): Control | undefined {
-  const left = now.deadLists.filter(({ name }, index) => index === now.deadLists.length - 1 || !gone.includes(name));
-  return now.epoch !== epoch || left.length === now.deadLists.length ? undefined : { ...now, deadLists: left };
+  const left = now.deadLists.filter(
+    ({ name }, index) => index === now.deadLists.length - 1 || !gone.includes(name),
+  );
+  return now.epoch !== epoch || left.length === now.deadLists.length
+    ? undefined
+    : { ...now, deadLists: left };
 }
 
 function asRecord(bytes: Buffer, now: number): StoredRecord {

@@ -36,7 +36,7 @@ export class Delayed {
     const seen = timed.length === 0 ? control.latest : await control.read();
     if (seen?.control.epoch !== epoch) return "gone";
     const late = entries.filter((entry) => entry.due <= seen.control.sweptTo);
-    await this.#dropSwept(epoch, [...inBuckets(late).keys()]);
+    await this.#dropSwept(epoch, [...inBuckets(late.filter((entry) => entry.due > 0)).keys()]);
     return this.#waiting.append(
       epoch,
       late.map((entry) => againText(entry.name)),
@@ -46,7 +46,9 @@ export class Delayed {
   /** The minutes that have a bucket, from `first` on, in order. */
   async minutes(epoch: string, first: number): Promise<readonly number[]> {
     const item = await this.#parts.session.get(this.#parts.keys.minutes(epoch));
-    const minutes = (item?.value.toString("latin1") ?? "").split(",").filter((text) => /^\d{1,12}$/.test(text));
+    const minutes = (item?.value.toString("latin1") ?? "")
+      .split(",")
+      .filter((text) => /^\d{1,12}$/.test(text));
     return [...new Set(minutes.map(Number))].filter((minute) => minute >= first).sort((a, b) => a - b);
   }
 
@@ -86,14 +88,16 @@ export class Delayed {
   async #append(epoch: string, minute: number, texts: readonly string[]): Promise<"kept" | "full"> {
     const { session, keys } = this.#parts;
     const append: Operation = { kind: "append", key: keys.bucket(epoch, minute), value: listText(texts) };
+    let refused = 0;
     for (const patience = session.patience(); ; await patience.again()) {
       // Repeated when unanswered: an entry that stands twice is harmless.
       const { answer } = await session.sure(append);
       if (answer.kind === "ok") return "kept";
       if (answer.kind !== "missing") return "full";
       const there = await session.get(keys.bucket(epoch, minute));
-      if (there !== undefined) return "full"; // the same answer is given for both
-      if ((await this.#addBucket(epoch, minute)) === "full") return "full";
+      // The same answer is given for "no memory"; but somebody else may just have added the bucket.
+      if (there !== undefined && ++refused > 1) return "full";
+      if (there === undefined && (await this.#addBucket(epoch, minute)) === "full") return "full";
     }
   }
 

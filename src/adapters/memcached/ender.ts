@@ -11,6 +11,7 @@ import { isKeyed, memberId } from "./names.ts";
 import type { Parts } from "./parts.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import type { StoredRecord } from "./record.ts";
+import { itemOf } from "./session.ts";
 import type { Change, RecordWriter, Wrote } from "./record-writer.ts";
 
 /** A held task and how it ended. */
@@ -44,6 +45,7 @@ export class Ender {
 
   /** In as few round trips as possible: one, when all are done. */
   async end(endings: readonly Ending[]): Promise<readonly Settled[]> {
+    if (endings.every(isPlainlyDone)) return this.#endDone(endings);
     const records = new Map<HeldRecord, Ending[]>();
     for (const ending of endings) {
       const known = records.get(ending.task.record);
@@ -54,6 +56,21 @@ export class Ender {
     const lost = await inTurn([...records.keys()], () => this.#endRecords(records));
     for (const { task } of endings) task.record.letGo(task);
     return endings.map(({ task }) => (lost.has(task.record) ? "lost" : "settled"));
+  }
+
+  /** Single tasks that are done: most endings are. */
+  async #endDone(endings: readonly Ending[]): Promise<readonly Settled[]> {
+    const wrote = await this.#writer.write(
+      endings.map(({ task }) => ({ record: task.record, next: undefined })),
+    );
+    const settled: Settled[] = [];
+    for (const [at, { task }] of endings.entries()) {
+      // A cancel came between: there is still nothing left of it afterwards.
+      const isCancelled = wrote[at] === "changed" && (await this.#writer.remove(task.record));
+      settled.push(wrote[at] === "written" || isCancelled ? "settled" : "lost");
+      task.record.letGo(task);
+    }
+    return settled;
   }
 
   /** Writes down which members have left a bundle. */
@@ -96,13 +113,15 @@ export class Ender {
     const { session, keys } = this.#parts;
     const name = memberId(record.name, task.index);
     const key = keys.record(record.hold.epoch, name);
-    const [, read] = await session.surely([
+    const [added, read] = await session.surely([
       { kind: "add", key, value: encodeRecord(child) },
       { kind: "get", key },
     ]);
-    if (read?.answer.kind !== "ok") throw this.#full();
-    const decoded = decodeRecord(read.answer.value ?? Buffer.alloc(0));
-    if (decoded.kind === "record") await this.#list(record, name, decoded.record);
+    if (added?.answer.kind === "full") throw this.#full();
+    // Not there any more: it was there before, and has ended; or the queue was lost.
+    const item = itemOf(read?.answer);
+    const decoded = item && decodeRecord(item.value);
+    if (decoded?.kind === "record") await this.#list(record, name, decoded.record);
   }
 
   /** What is left of the records: nothing, or the state that they are in now. */
@@ -114,7 +133,7 @@ export class Ender {
     );
     for (const [record, endings] of records) {
       if (!record.stored.bundled || lost.has(record)) continue;
-      for (const { task } of endings) record.gone.add(task.index);
+      record.leave(endings.map(({ task }) => task.index));
       record.tighten();
     }
   }
@@ -197,9 +216,15 @@ export class Ender {
   #full(): MemqError {
     const { session, queue } = this.#parts;
     const server = session.wire.server;
-    return new MemqError("QUEUE_FULL", `memcached at ${server} has no memory for an outcome in queue "${queue}"`);
+    return new MemqError(
+      "QUEUE_FULL",
+      `memcached at ${server} has no memory for an outcome in queue "${queue}"`,
+    );
   }
 }
+
+const isPlainlyDone = ({ task: { record }, outcome }: Ending): boolean =>
+  outcome.kind === "done" && !record.stored.bundled && !record.hold.isLost && record.turn === undefined;
 
 const isLost = (wrote: Wrote | undefined, round: number): boolean =>
   wrote === "lost" || wrote === undefined || (wrote === "changed" && round >= MOST_CHANGES);

@@ -26,8 +26,11 @@ export const againText = (name: string): string => `${name}!`;
 
 const ENTRY = new RegExp(`^(${NAME_PATTERN})(?:~(\\d{1,4}))?(!?)$`);
 
+const PLAIN_ENTRY = /^[0-9A-Za-z]{1,40}$/; // most are: a name and nothing else
+
 /** Undefined for bytes that are no entry. */
 export function parseEntry(text: string): (ListEntry & { readonly text: string }) | undefined {
+  if (PLAIN_ENTRY.test(text)) return { text, name: text, members: 1, again: false };
   const [, name, members, again] = ENTRY.exec(text) ?? [];
   if (name === undefined) return undefined;
   return { text, name, members: Math.max(1, Number(members ?? 1)), again: again === "!" };
@@ -59,7 +62,8 @@ export function stretchOf(
     if (entry === undefined) broken += 1;
     else if (entries.length > 0 && tasks + entry.members > limit.tasks) break;
     else {
-      entries.push({ ...entry, end: stop + 1 });
+      const { text, name, members, again } = entry;
+      entries.push({ text, name, members, again, end: stop + 1 });
       tasks += entry.members;
     }
     end = stop + 1;

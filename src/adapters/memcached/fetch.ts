@@ -71,12 +71,28 @@ export class Fetcher {
       }
       if (met.has(entry.name)) continue;
       met.add(entry.name);
-      const found = await this.#meet({ hold, place, entry, item: items[place], sweptTo: seen.control.sweptTo });
+      const meeting = { hold, place, entry, item: items[place], sweptTo: seen.control.sweptTo };
+      if (this.#openPlain(meeting)) continue;
+      const found = await this.#meet(meeting);
       if (found === "missing") missing += 1;
       else if (found !== undefined) findings.push(...found);
     }
     if (missing > 0) findings.push({ kind: "missing", count: missing });
     return { hold, findings };
+  }
+
+  /** The way of most records: one task that may be run. False: look closer. */
+  #openPlain({ hold, place, entry, item, sweptTo }: Met): boolean {
+    if (item === undefined) return false;
+    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo });
+    if (sorted.kind !== "tasks" || sorted.stored.bundled) return false;
+    const { name } = entry;
+    const [member] = openMembers(name, sorted.stored, { stake: hold.stake, place, codec: this.#parts.codec });
+    if (member?.opened.kind !== "task") return false;
+    const record = new HeldRecord(hold, place, { name, stored: sorted.stored, cas: item.cas });
+    hold.records.push(record);
+    hold.order.push(holdTask(record, member));
+    return true;
   }
 
   async #meet(met: Met): Promise<readonly Finding[] | "missing" | undefined> {
@@ -110,7 +126,11 @@ export class Fetcher {
   /** Puts the tasks of a record into the hold. */
   async #open(met: Met, read: ReadRecord): Promise<readonly Finding[]> {
     const { hold, place } = met;
-    const members = openMembers(read.name, read.stored, { stake: hold.stake, place, codec: this.#parts.codec });
+    const members = openMembers(read.name, read.stored, {
+      stake: hold.stake,
+      place,
+      codec: this.#parts.codec,
+    });
     if (members.some(({ opened }) => opened.kind === "newer")) return this.#park(met, members[0]?.id);
     const record = new HeldRecord(hold, place, read);
     hold.records.push(record);
@@ -121,9 +141,11 @@ export class Fetcher {
 
   async #buryBroken(record: HeldRecord, members: readonly OpenedMember[]): Promise<readonly Finding[]> {
     const broken = members.flatMap(({ opened, index, id }) => {
-      const task = record.tasks.get(index);
-      return opened.kind === "broken" && task !== undefined ? [{ task, id, reason: opened.reason }] : [];
+      if (opened.kind !== "broken") return [];
+      const task = record.open.find((one) => one.index === index);
+      return task === undefined ? [] : [{ task, id, reason: opened.reason }];
     });
+    if (broken.length === 0) return [];
     await this.#ender.end(
       broken.map(({ task, reason }) => ({ task, outcome: { kind: "dead", reason } as const })),
     );
@@ -134,7 +156,7 @@ export class Fetcher {
   async #dropChildren(record: HeldRecord): Promise<void> {
     const { session, keys } = this.#parts;
     const { hold } = record;
-    const indexes = [...record.tasks.keys()];
+    const indexes = record.open.map(({ index }) => index);
     const names = indexes.map((index) => memberId(record.name, index));
     const items = await session.getAll(names.map((name) => keys.record(hold.epoch, name)));
     for (const [at, index] of indexes.entries()) {
@@ -157,11 +179,13 @@ export class Fetcher {
     const listed =
       decoded.record.state === "dead"
         ? await this.#dead.list(hold.epoch, [child.name])
-        : await this.#delayed.index(hold.epoch, [{ name: child.name, due: decoded.record.due, parked: false }]);
+        : await this.#delayed.index(hold.epoch, [
+            { name: child.name, due: decoded.record.due, parked: false },
+          ]);
     if (listed !== "kept") hold.mustStand = true;
-    const task = record.tasks.get(index);
+    const task = record.open.find((one) => one.index === index);
     if (task !== undefined) record.letGo(task);
-    record.gone.add(index);
+    record.leave([index]);
   }
 
   async #park({ hold, entry, place }: Met, id = entry.name): Promise<readonly Finding[]> {
@@ -201,7 +225,8 @@ const nameIn = (text: string): string => parseEntry(text)?.name ?? "-";
 /** A task of a held record, ready to be handed out; one whose bytes are broken is there only to be buried. */
 export function holdTask(record: HeldRecord, member: OpenedMember): HeldTask {
   const { opened, index, id } = member;
-  const task = opened.kind === "task" ? opened.task : { id, bornAt: record.stored.bornAt, method: "", args: [] };
+  const task =
+    opened.kind === "task" ? opened.task : { id, bornAt: record.stored.bornAt, method: "", args: [] };
   const held: HeldTask = {
     record,
     index,
@@ -210,6 +235,6 @@ export function holdTask(record: HeldRecord, member: OpenedMember): HeldTask {
     phase: "pooled",
     isLoose: false,
   };
-  record.tasks.set(index, held);
+  record.add(held);
   return held;
 }

@@ -38,7 +38,7 @@ export class Hold {
 
   /** Nothing is left to do: the stake can go. */
   get isOver(): boolean {
-    return !this.mustStand && this.records.every((record) => record.tasks.size === 0);
+    return !this.mustStand && this.records.every((record) => record.openCount === 0);
   }
 
   /** Tasks of it that run, or may be run, at this moment. */
@@ -66,6 +66,8 @@ export class Hold {
   }
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** A record in a hold, as it is known to be on the server. */
 export class HeldRecord {
   readonly hold: Hold;
@@ -74,10 +76,11 @@ export class HeldRecord {
   readonly name: string;
   stored: StoredRecord;
   cas: bigint;
-  /** Tasks of it that are not settled, by their place in the record. */
-  readonly tasks = new Map<number, HeldTask>();
+  /** Tasks of it that are not over. */
+  openCount = 0;
+  readonly #tasks: HeldTask[] = [];
   /** Members that have left the bundle, which the record does not say yet. */
-  readonly gone = new Set<number>();
+  gone: ReadonlySet<number> = NONE;
   /** Whoever changes the record waits for the one before. */
   turn: Promise<unknown> | undefined;
 
@@ -91,10 +94,14 @@ export class HeldRecord {
     this.cas = read.cas;
   }
 
+  get open(): readonly HeldTask[] {
+    return this.#tasks.filter(({ phase }) => phase !== "over");
+  }
+
   /** A receipt for a task of it; never the same twice. */
   receipt(index: number): string {
     const { id, generation } = this.hold.stake;
-    return [id, generation, this.place, index, this.#receipts++].join(".");
+    return `${id}.${String(generation)}.${String(this.place)}.${String(index)}.${String(this.#receipts++)}`;
   }
 
   /**
@@ -103,14 +110,23 @@ export class HeldRecord {
    */
   charges(starting?: HeldTask): ReadonlyMap<number, number> {
     const charged = (task: HeldTask): boolean => task === starting || task.phase === "started";
-    return new Map(
-      [...this.tasks.values()].map((task) => [task.index, task.claim.attempt - (charged(task) ? 0 : 1)]),
-    );
+    return new Map(this.open.map((task) => [task.index, task.claim.attempt - (charged(task) ? 0 : 1)]));
   }
 
   /** The charges are on record now: nothing of it is loose any more. */
   tighten(): void {
-    for (const task of this.tasks.values()) if (task.isLoose) this.#mark(task);
+    for (const task of this.#tasks) if (task.isLoose) this.#mark(task);
+  }
+
+  /** Members that have left the bundle. */
+  leave(indexes: readonly number[]): void {
+    this.gone = new Set([...this.gone, ...indexes]);
+  }
+
+  /** A task of it; where there is one at its place already, it takes its place. */
+  add(task: HeldTask): void {
+    this.#tasks.push(task);
+    this.openCount += 1;
   }
 
   handOut(task: HeldTask): void {
@@ -136,8 +152,8 @@ export class HeldRecord {
 
   /** The task is over for this owner, however it ended. */
   letGo(task: HeldTask): void {
+    if (task.phase !== "over") this.openCount -= 1;
     this.#leave(task, "over");
-    if (this.tasks.get(task.index) === task) this.tasks.delete(task.index);
   }
 
   #leave(task: HeldTask, phase: "pooled" | "over"): void {

@@ -98,7 +98,9 @@ export class Inspector {
     }
     const place = stakes.placeOf(name, decoded.record, time.now());
     if (place === undefined) return [];
-    return decoded.record.members.flatMap((_, index) => this.#showMember(name, decoded.record, { index, place }));
+    return decoded.record.members.flatMap((_, index) =>
+      this.#showMember(name, decoded.record, { index, place }),
+    );
   }
 
   #showMember(
@@ -165,7 +167,14 @@ export class Inspector {
     };
   }
 
-  async #rough({ waiting, delayed, running, dead, first, nextDue }: Inventory): Promise<Omit<Depth, "pausedUntil">> {
+  async #rough({
+    waiting,
+    delayed,
+    running,
+    dead,
+    first,
+    nextDue,
+  }: Inventory): Promise<Omit<Depth, "pausedUntil">> {
     const [oldest] = first === undefined ? [] : await this.show([first]);
     return {
       waiting,

@@ -33,7 +33,8 @@ export async function takeInventory(parts: Parts, delayed: Delayed, control: Con
   const isShort = control.lists.length <= 2 && control.deadLists.length === 1;
   const waitingText = head.slice(control.offset) + (control.lists.length > 1 ? last : "");
   const waitingTasks =
-    countTasks(head, control.offset) + (control.lists.length > 1 ? countTasks(last) + middle(control.lists) : 0);
+    countTasks(head, control.offset) +
+    (control.lists.length > 1 ? countTasks(last) + middle(control.lists) : 0);
   const counts = {
     waiting: waitingTasks + countOf(staked.free) + buckets.due.length,
     delayed: buckets.later.length,
@@ -74,7 +75,10 @@ async function readBuckets(
   return { due: entries.filter(({ due, parked }) => due <= now || parked), later };
 }
 
-function stakedTexts(control: Control): { readonly free: readonly string[]; readonly running: readonly string[] } {
+function stakedTexts(control: Control): {
+  readonly free: readonly string[];
+  readonly running: readonly string[];
+} {
   const free: string[] = [];
   const running: string[] = [];
   for (const stake of control.stakes) {

@@ -100,7 +100,8 @@ export class KeyedPublisher {
     if (seen?.control.epoch !== wish.epoch) return "gone";
     if (item === undefined) return "again";
     const decoded = decodeRecord(item.value);
-    if (decoded.kind !== "record") return this.#answered(wish, { kind: "duplicate", of: wish.name, state: "waiting" });
+    if (decoded.kind !== "record")
+      return this.#answered(wish, { kind: "duplicate", of: wish.name, state: "waiting" });
     const there = decoded.record;
     if (there.nonce === wish.stored.nonce) return this.#kept(wish);
     if (there.state === "dead") {

@@ -38,7 +38,9 @@ export class Listing {
   /** A delayed one stands in the bucket of every time that it ever had; only one of them is its own. */
   #isAt({ name, record }: Shown, named: Named): boolean {
     if (name !== named.name) return false;
-    return record.state !== "delayed" || named.due === undefined || record.at === this.#parts.time.local(named.due);
+    return (
+      record.state !== "delayed" || named.due === undefined || record.at === this.#parts.time.local(named.due)
+    );
   }
 }
 

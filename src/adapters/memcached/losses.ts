@@ -5,7 +5,7 @@ import type { Loss } from "../../ports/broker.ts";
 import type { Parts } from "./parts.ts";
 
 /** What this host saw of a queue when it looked last. */
-interface Memory {
+export interface Memory {
   readonly epoch: string;
   /** Lists that had vanished by then. */
   readonly lost: number;
@@ -18,26 +18,35 @@ export class Losses {
   readonly #parts: Parts;
   readonly #folder: string;
   readonly #file: string;
+  #noted = false;
 
   constructor(parts: Parts, folder: string) {
     this.#parts = parts;
     this.#folder = folder;
-    const whose = createHash("sha256").update(`${parts.session.wire.server}\n${parts.queue}`).digest("hex");
-    this.#file = join(folder, `memcached-${whose.slice(0, 16)}.json`);
+    this.#file = memoryFile(folder, parts.session.wire.server, parts.queue);
+  }
+
+  /** A host that only publishes has to remember the queue too: a loss before its first run would go unseen. */
+  noteFirst(): void {
+    const seen = this.#parts.control.latest?.control;
+    if (this.#noted || seen === undefined) return;
+    this.#noted = true;
+    const before = recall(this.#file);
+    if (before !== undefined && before.epoch !== "") return;
+    this.#remember({ ...tracesOf(seen), at: this.#parts.clock.now() }, before);
   }
 
   async find(): Promise<readonly Loss[]> {
     const { control, clock } = this.#parts;
     const seen = (await control.read())?.control;
-    const before = this.#recall();
-    const now: Memory = { epoch: seen?.epoch ?? "", lost: seen?.lost ?? 0, at: clock.now() };
-    if (before?.epoch === now.epoch && before.lost === now.lost) return [];
-    if (before === undefined && now.epoch === "") return [];
+    const before = recall(this.#file);
+    const now: Memory = { ...(seen === undefined ? NO_QUEUE : tracesOf(seen)), at: clock.now() };
+    const change = changeBetween(before, now);
+    if (change === "none") return [];
     const isFirst = this.#remember(now, before);
-    if (before === undefined || before.epoch === "" || !isFirst) return [];
-    if (before.epoch !== now.epoch) return [{ at: now.at, cause: await this.#cause(before) }];
-    if (now.lost <= before.lost) return [];
-    return [{ at: now.at, cause: "eviction", atLeast: now.lost - before.lost }];
+    if (change === "met" || before === undefined || !isFirst) return [];
+    if (change === "gone") return [{ at: now.at, cause: await this.#cause(before) }];
+    return now.lost > before.lost ? [{ at: now.at, cause: "eviction", atLeast: now.lost - before.lost }] : [];
   }
 
   async #cause(before: Memory): Promise<Loss["cause"]> {
@@ -48,15 +57,6 @@ export class Losses {
     return Number(stats.get("cmd_flush")) > 0 ? "flush" : "unknown";
   }
 
-  #recall(): Memory | undefined {
-    try {
-      const read: unknown = JSON.parse(readFileSync(this.#file, "utf8"));
-      return isMemory(read) ? read : undefined;
-    } catch {
-      return undefined; // never written, or cut short: then nothing is remembered, and nothing can be told
-    }
-  }
-
   /** Whether this process is the one on this host that tells the change. */
   #remember(now: Memory, before: Memory | undefined): boolean {
     const turn = `${this.#file}.turn`;
@@ -64,7 +64,7 @@ export class Losses {
       mkdirSync(this.#folder, { recursive: true });
       dropStale(turn);
       writeFileSync(turn, "", { flag: "wx" });
-      const isFirst = this.#recall()?.at === before?.at;
+      const isFirst = recall(this.#file)?.at === before?.at;
       const fresh = `${this.#file}.${String(process.pid)}.new`;
       writeFileSync(fresh, JSON.stringify(now));
       renameSync(fresh, this.#file);
@@ -75,6 +75,34 @@ export class Losses {
       // better than not at all.
       return (error as NodeJS.ErrnoException).code !== "EEXIST";
     }
+  }
+}
+
+const NO_QUEUE = { epoch: "", lost: 0 };
+
+const tracesOf = ({ epoch, lost }: Omit<Memory, "at">): Omit<Memory, "at"> => ({ epoch, lost });
+
+/** "met": there was nothing to lose; "gone": the queue is another one, or none; "lists": some of it may be gone. */
+function changeBetween(before: Memory | undefined, now: Memory): "none" | "met" | "gone" | "lists" {
+  const epoch = before?.epoch ?? "";
+  if (epoch === now.epoch && (before?.lost ?? 0) === now.lost) return "none";
+  if (epoch === "") return "met";
+  return epoch === now.epoch ? "lists" : "gone";
+}
+
+/** The file in which this host remembers a queue. */
+export function memoryFile(folder: string, server: string, queue: string): string {
+  const whose = createHash("sha256").update(`${server}\n${queue}`).digest("hex");
+  return join(folder, `memcached-${whose.slice(0, 16)}.json`);
+}
+
+/** What stands in such a file, if anything does. */
+export function recall(file: string): Memory | undefined {
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isMemory(read) ? read : undefined;
+  } catch {
+    return undefined; // never written, or cut short: then nothing is remembered, and nothing can be told
   }
 }
 

@@ -64,7 +64,10 @@ export class NamePages {
   ): Promise<readonly Named[]> {
     const [, cursorName = "", cursorAt = "0"] = after.startsWith("l") ? after.split(":") : [];
     // A list that is gone was used up: all that is there comes behind it.
-    const first = Math.max(0, lists.findIndex(({ name }) => name === cursorName));
+    const first = Math.max(
+      0,
+      lists.findIndex(({ name }) => name === cursorName),
+    );
     for (const [index, { name }] of lists.entries()) {
       if (index < first) continue;
       const from = Math.max(index === 0 ? offset : 0, name === cursorName ? Number(cursorAt) : 0);
@@ -86,7 +89,9 @@ export class NamePages {
     for (const [entries] of await this.#bucketByBucket(control.epoch, minutes)) {
       const live = entries
         .filter((entry) => isWanted(entry, now) && isBehind(entry, Number(cursorDue), cursorName))
-        .filter(({ due }) => due > control.sweptTo || sweeps.some((sweep) => due > sweep.from && due <= sweep.to))
+        .filter(
+          ({ due }) => due > control.sweptTo || sweeps.some((sweep) => due > sweep.from && due <= sweep.to),
+        )
         .sort((a, b) => a.due - b.due || (a.name < b.name ? -1 : 1));
       named.push(...live.map(({ name, due }) => ({ name, due, cursor: `b:${String(due)}:${name}` })));
       if (named.length >= NAMES_AT_ONCE) break;

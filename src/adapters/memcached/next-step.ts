@@ -4,7 +4,7 @@ import { stretchOf } from "./entries.ts";
 /** What a claimer knows when it decides what to do next. */
 export interface Scene {
   readonly control: Control;
-  /** Undefined: the first list is not there. */
+  /** Undefined: the only list is not there. */
   readonly head: Head | undefined;
   /** Whether a stake is anybody's to take. */
   readonly isOrphan: (stake: Stake) => boolean;
@@ -17,11 +17,9 @@ export interface Scene {
   readonly limit: number;
 }
 
-/** The first list, as far as it is known: it only ever grows. */
+/** The first list: as it is, or as far as it is known when there is more to claim. */
 export interface Head {
   readonly text: string;
-  /** Undefined: remembered from an earlier read. */
-  readonly cas?: bigint;
 }
 
 /** One step of a claimer; each is one write at most, after which it looks again. */
@@ -38,18 +36,20 @@ export type NextStep =
     }
   | { readonly kind: "sweep"; readonly from: number; readonly to: number }
   /** Entries of the first list, up to `end`; `isLast`: it seems to have no more, and another list follows. */
-  | { readonly kind: "take"; readonly entries: readonly string[]; readonly end: number; readonly isLast: boolean }
-  /** What is remembered of the first list is used up. */
-  | { readonly kind: "readHead" }
+  | {
+      readonly kind: "take";
+      readonly entries: readonly string[];
+      readonly end: number;
+      readonly isLast: boolean;
+    }
   /** The first list is used up, and another follows. */
   | { readonly kind: "shut" }
-  | { readonly kind: "unlink"; readonly cas: bigint }
-  /** The first list is gone. `isLost`: and nobody had shut it. */
-  | { readonly kind: "shift"; readonly isLost: boolean; readonly isOnly: boolean }
+  /** The only list is gone. */
+  | { readonly kind: "renew" }
   | { readonly kind: "idle" };
 
 // A stake stands in the control block, which everybody reads whole.
-const MOST_ENTRIES = 256;
+const MOST_ENTRIES = 512;
 
 export function nextStep(scene: Scene): NextStep {
   const { control } = scene;
@@ -57,7 +57,8 @@ export function nextStep(scene: Scene): NextStep {
     return { kind: "paused", untilMs: control.pausedUntilMs };
   }
   const orphan = control.stakes.find(scene.isOrphan);
-  if (orphan !== undefined) return isUntouched(orphan) ? resume(orphan, scene.limit) : { kind: "takeOver", stake: orphan };
+  if (orphan !== undefined)
+    return isUntouched(orphan) ? resume(orphan, scene.limit) : { kind: "takeOver", stake: orphan };
   if (scene.isSweepDue) return { kind: "sweep", from: control.sweptTo, to: scene.now };
   return headStep(scene);
 }
@@ -75,7 +76,7 @@ function resume(stake: TaskStake, limit: number): NextStep {
 
 function headStep({ control, head, limit }: Scene): NextStep {
   const isOnly = control.lists.length === 1;
-  if (head === undefined) return { kind: "shift", isLost: !control.closing, isOnly };
+  if (head === undefined) return { kind: "renew" };
   const { entries, end } = stretchOf(head.text, control.offset, { tasks: limit, most: MOST_ENTRIES });
   if (end > control.offset) {
     return {
@@ -85,7 +86,5 @@ function headStep({ control, head, limit }: Scene): NextStep {
       isLast: !isOnly && end >= head.text.length,
     };
   }
-  if (head.cas === undefined) return { kind: "readHead" };
-  if (isOnly) return { kind: "idle" };
-  return control.closing ? { kind: "unlink", cas: head.cas } : { kind: "shut" };
+  return { kind: isOnly ? "idle" : "shut" };
 }

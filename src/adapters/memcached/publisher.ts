@@ -2,16 +2,26 @@ import { MemqError } from "../../errors.ts";
 import type { Published } from "../../ports/broker.ts";
 import { MAX_BATCH } from "../../ports/broker.ts";
 import type { Draft } from "../../task/task.ts";
-import { bundlesOf, isPlain, MOST_BUNDLED } from "./bundles.ts";
+import { bundlesOf, isPlain } from "./bundles.ts";
 import type { Encoded } from "./bundles.ts";
 import type { Seen } from "./control-store.ts";
 import type { Delayed } from "./delayed.ts";
-import { againText, entryText } from "./entries.ts";
+import { againText } from "./entries.ts";
 import type { Kept, KeyedPublisher } from "./keyed-publisher.ts";
-import { Ids, memberId } from "./names.ts";
+import { Ids } from "./names.ts";
+import {
+  addingParcel,
+  answersOf,
+  encodeDrafts,
+  entryOf,
+  full,
+  fullReason,
+  parcelOf,
+  refusalOf,
+  takeBack,
+} from "./parcels.ts";
+import type { Parcel } from "./parcels.ts";
 import type { Parts } from "./parts.ts";
-import { encodeRecord, freshText } from "./record.ts";
-import type { StoredRecord } from "./record.ts";
 import type { Known } from "./session.ts";
 import type { Answer, Operation } from "./wire.ts";
 import type { WaitingList } from "./waiting-list.ts";
@@ -21,20 +31,13 @@ const FRESH_MS = 1_000;
 // A queue that is lost again and again while it is published to is not there.
 const MOST_EPOCHS = 5;
 
-/** Drafts that share a record of their own, and what became of it. */
-interface Parcel {
-  readonly drafts: readonly Encoded[];
-  readonly name: string;
-  readonly value: string;
-}
-
 /** Keeps drafts: first the records, then their names in a list, then a look whether the list still counts. */
 export class Publisher {
   readonly #parts: Parts;
   readonly #waiting: WaitingList;
   readonly #delayed: Delayed;
   readonly #keyed: KeyedPublisher;
-  readonly #bundle: number;
+  readonly #bundle: () => Promise<number>;
   readonly #ids: Ids;
 
   constructor(
@@ -43,21 +46,22 @@ export class Publisher {
       readonly waiting: WaitingList;
       readonly delayed: Delayed;
       readonly keyed: KeyedPublisher;
-      readonly bundle: number;
+      /** Most tasks in one record. */
+      readonly bundle: () => Promise<number>;
     },
   ) {
     this.#parts = parts;
     this.#waiting = tools.waiting;
     this.#delayed = tools.delayed;
     this.#keyed = tools.keyed;
-    this.#bundle = Math.max(1, Math.min(tools.bundle, MOST_BUNDLED));
+    this.#bundle = tools.bundle;
     this.#ids = new Ids(parts.random);
   }
 
   async publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
     if (drafts.length > MAX_BATCH) throw tooMany(drafts.length);
     const answers: Published[] = [];
-    const encoded = await this.#encode(drafts, answers);
+    const encoded = await encodeDrafts(this.#parts, drafts, answers);
     if (encoded.length === 0) return answers;
     for (let epochs = 0; epochs < MOST_EPOCHS; epochs++) {
       const kept = await this.#keep(encoded);
@@ -71,23 +75,6 @@ export class Publisher {
     );
   }
 
-  async #encode(drafts: readonly Draft[], answers: Published[]): Promise<readonly Encoded[]> {
-    const { clock, time, codec } = this.#parts;
-    const now = clock.now();
-    const isLater = ({ dueAt = 0 }: Draft): boolean => dueAt > now;
-    if (drafts.some(isLater)) await time.known();
-    return drafts.flatMap((draft, place): Encoded[] => {
-      try {
-        const due = isLater(draft) ? time.notBefore(draft.dueAt ?? 0) : 0;
-        return [{ place, draft, body: codec.encode(draft), due }];
-      } catch (error) {
-        if (!(error instanceof MemqError)) throw error;
-        answers[place] = { kind: "refused", code: error.code, reason: error.message };
-        return [];
-      }
-    });
-  }
-
   async #seen(): Promise<Seen> {
     const { control, clock } = this.#parts;
     const { latest } = control;
@@ -98,8 +85,12 @@ export class Publisher {
   /** One pass over a batch; "gone": the queue was lost meanwhile, nothing of it counts. */
   async #keep(encoded: readonly Encoded[]): Promise<ReadonlyMap<number, Published> | "gone"> {
     const seen = await this.#seen();
-    const groups = bundlesOf(encoded, this.#bundle);
-    if (encoded.every(isPlain)) return this.#keepPlain(seen, groups.map((group) => this.#parcel(group)));
+    const groups = bundlesOf(encoded, encoded.length > 1 ? await this.#bundle() : 1);
+    if (encoded.every(isPlain))
+      return this.#keepPlain(
+        seen,
+        groups.map((group) => this.#parcel(group)),
+      );
     return this.#keepMixed(seen, groups);
   }
 
@@ -121,14 +112,18 @@ export class Publisher {
     const listed = await this.#listed(seen, entries, appended);
     if (listed === "gone") return "gone";
     if (listed === "full") {
-      await this.#takeBack(epoch, kept);
+      await takeBack(this.#parts, epoch, kept);
       return answersOf(parcels.map((parcel) => [parcel, full(this.#parts)]));
     }
     return answersOf(parcels.map((parcel, at) => [parcel, this.#refusal(added[at])]));
   }
 
   /** Answers to adding records; what was not answered is added again, and is there then. */
-  async #added(epoch: string, parcels: readonly Parcel[], answers: readonly Answer[]): Promise<readonly Answer[]> {
+  async #added(
+    epoch: string,
+    parcels: readonly Parcel[],
+    answers: readonly Answer[],
+  ): Promise<readonly Answer[]> {
     const open = parcels.filter((_, at) => answers[at]?.kind === "unknown");
     if (open.length === 0) return answers;
     const again = await this.#parts.session.surely(open.map((parcel) => this.#adding(epoch, parcel)));
@@ -194,7 +189,10 @@ export class Publisher {
     const timed = kept.flatMap(({ entry, due, name }) =>
       entry === undefined || due === 0 ? [] : [{ name, due, parked: false }],
     );
-    for (const listed of [await this.#delayed.index(epoch, timed), await this.#waiting.append(epoch, entries)]) {
+    for (const listed of [
+      await this.#delayed.index(epoch, timed),
+      await this.#waiting.append(epoch, entries),
+    ]) {
       if (listed === "gone") return "gone";
       // The records stay, unlisted: whether some of them are listed after all cannot be told apart here.
       if (listed === "full") throw new MemqError("QUEUE_FULL", fullReason(this.#parts));
@@ -212,54 +210,15 @@ export class Publisher {
   }
 
   #parcel(drafts: readonly Encoded[]): Parcel {
-    const name = this.#ids.next();
-    const { codec, clock } = this.#parts;
-    const bornAt = clock.now();
-    const [first] = drafts;
-    if (first !== undefined && drafts.length === 1 && first.due === 0) {
-      return { drafts, name, value: freshText(bornAt, codec.seal(name, first.body)) };
-    }
-    const bundled = drafts.length > 1;
-    const record: StoredRecord = {
-      state: "ready",
-      bornAt,
-      due: first?.due ?? 0,
-      marked: (first?.due ?? 0) > 0,
-      writer: "",
-      listed: false,
-      bundled,
-      members: drafts.map(({ body }, index) => ({
-        text: codec.seal(bundled ? memberId(name, index) : name, body),
-        attempts: 0,
-      })),
-    };
-    return { drafts, name, value: encodeRecord(record) };
+    return parcelOf(this.#parts, this.#ids.next(), drafts);
   }
 
-  #adding(epoch: string, { name, value }: Parcel): Operation {
-    return { kind: "add", key: this.#parts.keys.record(epoch, name), value };
+  #adding(epoch: string, parcel: Parcel): Operation {
+    return addingParcel(this.#parts, epoch, parcel);
   }
 
   #refusal(answer: Answer | undefined): Published | undefined {
-    switch (answer?.kind) {
-      case "ok":
-        return undefined;
-      case "tooLarge":
-        return {
-          kind: "refused",
-          code: "TASK_TOO_LARGE",
-          reason: `memcached at ${this.#parts.session.wire.server} takes no item that large (its option -I)`,
-        };
-      default:
-        return full(this.#parts);
-    }
-  }
-
-  // Nobody lists them, so nobody else knows them.
-  async #takeBack(epoch: string, parcels: readonly Parcel[]): Promise<void> {
-    await this.#parts.session.ask(
-      parcels.map(({ name }) => ({ kind: "delete", key: this.#parts.keys.record(epoch, name) })),
-    );
+    return refusalOf(this.#parts, answer);
   }
 }
 
@@ -268,28 +227,6 @@ interface Wanted {
   readonly adding: Operation;
   readonly keep: (answer: Known) => Promise<Kept | "gone">;
 }
-
-const entryOf = ({ name, drafts }: Parcel): string => entryText({ name, members: drafts.length, again: false });
-
-/** One answer for each draft of each parcel: the refusal, or the id it has. */
-function answersOf(
-  parcels: readonly (readonly [Parcel, Published | undefined])[],
-): ReadonlyMap<number, Published> {
-  const answers = new Map<number, Published>();
-  for (const [{ drafts, name }, refusal] of parcels) {
-    for (const [index, { place }] of drafts.entries()) {
-      const id = drafts.length > 1 ? memberId(name, index) : name;
-      answers.set(place, refusal ?? { kind: "kept", id });
-    }
-  }
-  return answers;
-}
-
-const fullReason = ({ session, queue }: Parts): string =>
-  `memcached at ${session.wire.server} has no memory for another task of queue "${queue}"`;
-
-/** The answer to a draft for which there is no memory. */
-const full = (parts: Parts): Published => ({ kind: "refused", code: "QUEUE_FULL", reason: fullReason(parts) });
 
 const tooMany = (count: number): MemqError =>
   new MemqError("BUG", `publish of ${String(count)} tasks in one call, the most is ${String(MAX_BATCH)}`);

@@ -38,6 +38,12 @@ export class RecordWriter {
     return wrote;
   }
 
+  /** Removes a record as it is known by now; false: another owner has or had it. */
+  async remove(record: HeldRecord): Promise<boolean> {
+    const [wrote] = await this.write([{ record, next: undefined }]);
+    return wrote === "written";
+  }
+
   #attempt({ record, next }: Change): Attempt {
     const key = this.#parts.keys.record(record.hold.epoch, record.name);
     if (next === undefined) return { record, next, operation: { kind: "delete", key, cas: record.cas } };

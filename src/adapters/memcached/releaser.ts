@@ -26,12 +26,12 @@ export class Releaser {
     const records = new Set(held.map(({ record }) => record));
     await inTurn([...records], () => this.#uncharge(held));
     for (const task of held) task.record.pool(task);
-    await this.#giveBack([...new Set([...records].map(({ hold }) => hold))], isIdle);
+    await this.#giveBack([...new Set([...records].map(({ hold }) => hold))], false);
   }
 
   /** Everything; what was started stays charged, and is handed out alone to whoever claims next. */
   async releaseAll(): Promise<void> {
-    await this.#giveBack([...this.#holdings.holds], () => true);
+    await this.#giveBack([...this.#holdings.holds], true);
   }
 
   /** Starts that are on record are taken back there. */
@@ -43,27 +43,42 @@ export class Releaser {
     }
   }
 
-  async #giveBack(holds: readonly Hold[], mayLeave: (record: HeldRecord) => boolean): Promise<void> {
-    const backs = holds.flatMap((hold) => this.#back(hold, mayLeave));
+  /** @param all what was started as well */
+  async #giveBack(holds: readonly Hold[], all: boolean): Promise<void> {
+    await this.#free(holds.filter(({ stake }) => stake.generation === 0));
+    const backs = holds.flatMap((hold) => this.#back(hold, all));
     if (backs.length === 0) return;
     await this.#parts.control.change((control) => {
       const next = backs.reduce((block, back) => givenBack(block, back), control);
       return next === control ? undefined : next;
     });
     for (const { hold, records, isWhole } of backs) {
-      for (const record of records) for (const task of [...record.tasks.values()]) record.letGo(task);
+      for (const record of records) for (const task of record.open) record.letGo(task);
       hold.records = hold.records.filter((record) => !records.includes(record));
       if (isWhole) this.#holdings.remove(hold);
     }
   }
 
-  #back(hold: Hold, mayLeave: (record: HeldRecord) => boolean): readonly Back[] {
+  /** Bundles of which a part is settled say whose they are; in a stake that nobody has they must not. */
+  async #free(holds: readonly Hold[]): Promise<void> {
+    const records = holds
+      .flatMap((hold) => hold.records)
+      .filter((record) => isIdle(record) && record.stored.run);
+    const left = records.filter(({ hold, openCount }) => openCount > 0 && !hold.isLost);
+    if (left.length === 0) return;
+    await inTurn(left, () =>
+      this.#writer.write(left.map((record) => ({ record, next: becomes.freed(record.stored) }))),
+    );
+  }
+
+  #back(hold: Hold, all: boolean): readonly Back[] {
     if (hold.isLost) return [];
-    const live = hold.records.filter((record) => record.tasks.size > 0);
-    const records = live.filter(mayLeave);
+    const live = hold.records.filter((record) => record.openCount > 0);
+    const isTakenOver = hold.stake.generation > 0;
+    const records = live.filter((record) => all || (isTakenOver ? isIdle(record) : isUntouched(record)));
     const isWhole = records.length === live.length;
     // A stake that was taken over stays as it is, and can only be given back as one: it says who is suspect.
-    if (hold.stake.generation > 0 && !isWhole) return [];
+    if (isTakenOver && !isWhole) return [];
     if (records.length === 0 && !isWhole) return [];
     return [{ hold, records, isWhole, id: this.#parts.random(NAME_LETTERS) }];
   }
@@ -77,22 +92,30 @@ interface Back {
   readonly id: string;
 }
 
-const isStarted = (record: HeldRecord): boolean => !isIdle(record);
-const isIdle = (record: HeldRecord): boolean =>
-  [...record.tasks.values()].every(({ phase }) => phase === "pooled");
+/** It can go where nobody knows of this stake. */
+const isUntouched = (record: HeldRecord): boolean => isIdle(record) && record.stored.run === undefined;
+const isTouched = (record: HeldRecord): boolean => !isUntouched(record);
+const isIdle = (record: HeldRecord): boolean => record.open.every(({ phase }) => phase === "pooled");
 
 function givenBack(control: Control, back: Back): Control {
   const { hold, records, isWhole, id } = back;
   const stake = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
   if (stake === undefined) return control;
   const nobodys = { ...stake, owner: "" };
-  if (stake.generation > 0) return withStake(control, stake, records.length > 0 || hold.mustStand ? [nobodys] : []);
-  const fresh = textsOf(hold, records.filter(isIdle));
-  const entries = left(stake, fresh, isWhole && !hold.mustStand ? textsOf(hold, records.filter(isStarted)) : undefined);
+  if (stake.generation > 0)
+    return withStake(control, stake, records.length > 0 || hold.mustStand ? [nobodys] : []);
+  const fresh = textsOf(hold, records.filter(isUntouched));
+  const entries = left(
+    stake,
+    fresh,
+    isWhole && !hold.mustStand ? textsOf(hold, records.filter(isTouched)) : undefined,
+  );
   const next: Stake[] = [];
   // What was started is suspect for whoever takes it: the stake counts as taken over once.
   if (entries.some((text) => text !== "")) {
-    next.push(isWhole ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose } : { ...stake, entries });
+    next.push(
+      isWhole ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose } : { ...stake, entries },
+    );
   }
   if (fresh.length > 0) next.push(freshStake(id, fresh));
   return withStake(control, stake, next);

@@ -3,7 +3,8 @@ import type { Control, Stake } from "./control.ts";
 import type { Seen } from "./control-store.ts";
 import type { Hold } from "./hold.ts";
 import type { Holdings } from "./holdings.ts";
-import type { Head, Scene } from "./next-step.ts";
+import { ListHead } from "./list-head.ts";
+import type { Scene } from "./next-step.ts";
 import { heartbeatOf, heartbeatsOf } from "./owner.ts";
 import type { Heartbeat, Owner } from "./owner.ts";
 import type { Parts } from "./parts.ts";
@@ -18,6 +19,16 @@ interface LookedAt extends Scene {
   readonly owner: string;
 }
 
+/** The block, and who of those it names is alive. */
+interface Looked {
+  readonly seen: Seen;
+  readonly owner: string;
+  readonly beats: ReadonlyMap<string, Heartbeat>;
+}
+
+// Between two looks at the heartbeats of others.
+const GLANCE_MS = 500;
+
 /** A stake that is over, and in which epoch. */
 interface Over {
   readonly stake: Stake;
@@ -30,8 +41,10 @@ export class Scout {
   readonly #owner: Owner;
   readonly #holdings: Holdings;
   readonly #sweeper: Sweeper;
-  /** The first list as it was read last. */
-  #head: { readonly name: string; readonly text: string } | undefined;
+  readonly #head: ListHead;
+  #isAlone = false;
+  #lookedAt = -Infinity;
+  #beats: ReadonlyMap<string, Heartbeat> = new Map();
   /** Sweeps and the like that are done and still stand in the block. */
   #over: readonly Over[] = [];
 
@@ -43,28 +56,44 @@ export class Scout {
     this.#owner = tools.owner;
     this.#holdings = tools.holdings;
     this.#sweeper = tools.sweeper;
+    this.#head = new ListHead(parts);
   }
 
   /** The scene as it is now; undefined: the queue was never begun, or was lost. */
   async look(limit: number): Promise<LookedAt | undefined> {
-    const looked = await this.#lookAtBlock();
+    const looked = this.#glance() ?? (await this.#lookAtBlock());
     if (looked === undefined) return undefined;
     const { seen, owner, beats } = looked;
-    const { control } = seen;
-    const { time } = this.#parts;
+    const { time, clock } = this.#parts;
     const now = time.now();
     const isOrphan = (stake: Stake): boolean => this.#isOrphan(stake, owner, beats);
-    const head = await this.#readHead(control);
+    const { control, head } = await this.#head.find(seen.control);
     const mayBeIdle = head === undefined || head.text.length <= control.offset;
     const isSweepDue = await this.#sweeper.isDue(control, now, mayBeIdle);
-    const nowMs = time.serverMs(this.#parts.clock.now());
     const base = this.#withoutOver(control);
-    return { control, seen, base, owner, head, isOrphan, isSweepDue, now, nowMs, limit };
+    return {
+      control,
+      seen,
+      base,
+      owner,
+      head,
+      isOrphan,
+      isSweepDue,
+      now,
+      nowMs: time.serverMs(clock.now()),
+      limit,
+    };
+  }
+
+  /** Whether the last write of the block was refused or not: others are at it too, or this owner is by itself. */
+  wasRefused(): void {
+    this.#isAlone = false;
   }
 
   /** Drops from the block what is over, when there is such. */
   async flush(): Promise<void> {
-    if (this.#over.length === 0 && !this.#holdings.holds.some((hold) => hold.isOver || hold.struck.size > 0)) return;
+    if (this.#over.length === 0 && !this.#holdings.holds.some((hold) => hold.isOver || hold.struck.size > 0))
+      return;
     const written = await this.#parts.control.change((control) => {
       const next = this.#withoutOver(control);
       return next === control ? undefined : next;
@@ -87,13 +116,23 @@ export class Scout {
     }
   }
 
-  forgetHead(): void {
-    this.#head = undefined;
+  /**
+   * The block as it was seen last, when it was just seen and nobody else seems to change it: a write against it
+   * is refused if somebody did.
+   */
+  #glance(): Looked | undefined {
+    const seen = this.#parts.control.latest;
+    const owner = this.#owner.name;
+    if (seen === undefined || owner === undefined || !this.#isAlone || !this.#owner.isFresh) return undefined;
+    const age = this.#parts.clock.now() - seen.at;
+    const isRecent = age >= 0 && age < GLANCE_MS && this.#parts.clock.now() - this.#lookedAt < GLANCE_MS;
+    return isRecent && this.#head.hasMore(seen.control) ? { seen, owner, beats: this.#beats } : undefined;
   }
 
   /** A heartbeat, the block, and the heartbeats of those it names. */
-  async #lookAtBlock(): Promise<{ seen: Seen; owner: string; beats: ReadonlyMap<string, Heartbeat> } | undefined> {
-    const { session, control, keys } = this.#parts;
+  async #lookAtBlock(): Promise<Looked | undefined> {
+    const { session, control, keys, clock } = this.#parts;
+    const before = control.latest;
     const known = ownersIn(control.latest?.control, this.#owner.name);
     const name = this.#owner.name ?? (await this.#owner.beat());
     const began = this.#owner.moment();
@@ -111,7 +150,10 @@ export class Scout {
     const heard = new Map(known.map((one, index) => [one, heartbeatOf(itemOf(reads[index]?.answer))]));
     const unheard = ownersIn(seen.control, owner).filter((one) => !heard.has(one));
     const more = unheard.length === 0 ? [] : await heartbeatsOf(this.#parts, unheard);
-    return { seen, owner, beats: new Map([...heard, ...more]) };
+    this.#isAlone = before?.cas === seen.cas;
+    this.#lookedAt = clock.now();
+    this.#beats = new Map([...heard, ...more]);
+    return { seen, owner, beats: this.#beats };
   }
 
   /** Tasks of a lost hold that still run are known by nothing but their claim, which is refused then. */
@@ -121,20 +163,12 @@ export class Scout {
     }
   }
 
-  async #readHead(control: Control): Promise<Head | undefined> {
-    const [first] = control.lists;
-    const name = first?.name ?? "";
-    if (this.#head?.name === name && this.#head.text.length > control.offset) return { text: this.#head.text };
-    const item = await this.#parts.session.get(this.#parts.keys.list(control.epoch, name));
-    this.#head = item && { name, text: item.value.toString("latin1") };
-    return item && this.#head && { text: this.#head.text, cas: item.cas };
-  }
-
   #isOrphan(stake: Stake, owner: string, beats: ReadonlyMap<string, Heartbeat>): boolean {
     if (stake.owner === "") return true;
     if (stake.owner === owner) return !this.#isKnown(stake);
     // Not from ourselves while a task of it still runs: the lease ended, the handler did not.
-    if (this.#holdings.holds.some((hold) => hold.startedCount > 0 && isSameStake(hold.stake, stake))) return false;
+    if (this.#holdings.holds.some((hold) => hold.startedCount > 0 && isSameStake(hold.stake, stake)))
+      return false;
     return beats.get(stake.owner)?.alive === false;
   }
 

@@ -76,6 +76,7 @@ interface Span {
 function spanOf(serverMs: number, askedAt: number, answeredAt: number): Span {
   const low = serverMs - answeredAt;
   const high = serverMs + SERVER_STEP_MS - askedAt;
-  if (!Number.isFinite(serverMs) || (low <= 0 && high >= 0)) return { low: 0, high: 0, measuredAt: answeredAt };
+  if (!Number.isFinite(serverMs) || (low <= 0 && high >= 0))
+    return { low: 0, high: 0, measuredAt: answeredAt };
   return { low, high, measuredAt: answeredAt };
 }

@@ -139,5 +139,4 @@ export interface Item {
 export const itemOf = (answer: Answer | undefined): Item | undefined =>
   answer?.kind === "ok" ? { value: answer.value ?? Buffer.alloc(0), cas: answer.cas } : undefined;
 
-const isAway = (error: unknown): boolean =>
-  error instanceof MemqError && error.code === "BROKER_UNREACHABLE";
+const isAway = (error: unknown): boolean => error instanceof MemqError && error.code === "BROKER_UNREACHABLE";

@@ -31,7 +31,8 @@ export function sortRecord(item: Item | undefined, { stake, entry, sweptTo }: St
   const decoded = decodeRecord(item.value);
   if (decoded.kind !== "record") return decoded;
   const stored = decoded.record;
-  if (stored.state === "cancelled") return isOthers(stored, stake) ? { kind: "elsewhere" } : { kind: "cancelled", stored };
+  if (stored.state === "cancelled")
+    return isOthers(stored, stake) ? { kind: "elsewhere" } : { kind: "cancelled", stored };
   if (stored.state === "dead") return { kind: "dead", stored };
   if (stored.due > sweptTo) return { kind: "delayed", due: stored.due };
   if (isOthers(stored, stake)) return { kind: "elsewhere" };
@@ -62,14 +63,16 @@ export function openMembers(
   stored: StoredRecord,
   { stake, place, codec }: { readonly stake: TaskStake; readonly place: number; readonly codec: Codec },
 ): readonly OpenedMember[] {
-  return stored.members.flatMap(({ text }, index) => {
-    if (text === undefined) return [];
+  const members: OpenedMember[] = [];
+  for (const [index, { text }] of stored.members.entries()) {
+    if (text === undefined) continue;
     const id = stored.bundled ? memberId(name, index) : taskIdOf(name, stored.nonce);
     const opened = codec.open(id, stored.bornAt, text);
     const { charged, isOnRecord, mayHave } = startsOf(stored, stake, { entry: place, member: index });
     const counts = mayHave && !isAlwaysMarked(opened);
-    return [{ index, id, opened, attempt: charged + (counts ? 2 : 1), isSuspect: isOnRecord || counts }];
-  });
+    members.push({ index, id, opened, attempt: charged + (counts ? 2 : 1), isSuspect: isOnRecord || counts });
+  }
+  return members;
 }
 
 /** Whether any task of a record may have ended an earlier owner of the stake; `entry`: its place in it. */
@@ -130,4 +133,3 @@ export function suspectsTo(
   }
   return last;
 }
-

@@ -127,7 +127,10 @@ export class Starter {
   async #writeMark(task: HeldTask): Promise<Started | "again"> {
     const { record } = task;
     const { id: stake, generation } = record.hold.stake;
-    const next = becomes.marked(record.stored, { run: { stake, generation }, attempts: record.charges(task) });
+    const next = becomes.marked(record.stored, {
+      run: { stake, generation },
+      attempts: record.charges(task),
+    });
     const [wrote] = await this.#writer.write([{ record, next }]);
     switch (wrote) {
       case "written":

@@ -7,7 +7,7 @@ import type { WaitingList } from "./waiting-list.ts";
 
 // Every bucket since the last sweep is read by a new owner: the queue's clock must not fall far behind.
 const MOST_BEHIND_SECONDS = 3_600;
-// Buckets that were looked at and had nothing due are looked at again this often, for publishers that stalled.
+// Buckets that had nothing due are looked at again this often, whether they are noted or not.
 const LOOK_AGAIN_SECONDS = 60;
 // In one stake: seventy days of buckets, some seconds of reading.
 const MOST_SWEEP_SECONDS = 70 * 86_400;
@@ -30,15 +30,18 @@ export class Sweeper {
     this.#waiting = tools.waiting;
   }
 
-  /** Whether a sweep is to be made. At most one look a second, unless it `mustLook`. */
+  /** Whether a sweep is to be made. At most one look a second, at the last minute; `mustLook`: at all of them. */
   async isDue(control: Control, now: number, mustLook: boolean): Promise<boolean> {
     if (now <= control.sweptTo) return false;
     if (now - control.sweptTo > MOST_BEHIND_SECONDS) return true;
     const isKnown = this.#looked.epoch === control.epoch;
     if (isKnown && this.#looked.recent === now && !mustLook) return false;
     const looksAtAll = !isKnown || now - this.#looked.all >= LOOK_AGAIN_SECONDS;
-    const first = looksAtAll ? control.sweptTo + 1 : Math.max(control.sweptTo + 1, now - LOOK_AGAIN_SECONDS);
-    const buckets = await this.#delayed.read(control.epoch, minutesBetween(first, now));
+    const minutes = minutesBetween(control.sweptTo + 1, now);
+    const noted = !looksAtAll && mustLook ? await this.#delayed.minutes(control.epoch, minutes[0] ?? 0) : [];
+    const recent = bucketOf(now - LOOK_AGAIN_SECONDS);
+    const isLookedAt = (minute: number): boolean => looksAtAll || minute >= recent || noted.includes(minute);
+    const buckets = await this.#delayed.read(control.epoch, minutes.filter(isLookedAt));
     const isDue = buckets.flat().some(({ due }) => due > control.sweptTo && due <= now);
     // What is due stays so until it is swept, which may be some steps later: then it has to be found again.
     this.#looked = isDue
@@ -63,7 +66,11 @@ export class Sweeper {
       if (appended === "full") return false;
       if (appended === "gone") return true;
     }
-    await this.#drop(stake, epoch, minutes.filter((_, index) => (buckets[index]?.length ?? 0) > 0));
+    await this.#drop(
+      stake,
+      epoch,
+      minutes.filter((_, index) => (buckets[index]?.length ?? 0) > 0),
+    );
     return true;
   }
 
@@ -73,7 +80,8 @@ export class Sweeper {
     if (control?.epoch !== epoch || !control.stakes.some((one) => isSameStake(one, stake))) return;
     const others = control.stakes.filter((one) => one.kind === "sweep" && one.id !== stake.id);
     const isFree = (minute: number): boolean =>
-      bucketEnd(minute) <= control.sweptTo && !others.some((other) => other.kind === "sweep" && covers(other, minute));
+      bucketEnd(minute) <= control.sweptTo &&
+      !others.some((other) => other.kind === "sweep" && covers(other, minute));
     await this.#delayed.drop(epoch, minutes.filter(isFree));
   }
 }

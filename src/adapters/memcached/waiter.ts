@@ -15,7 +15,10 @@ export class Waiter {
   readonly #delayed: Delayed;
   readonly #isMine: (stake: Stake) => boolean;
 
-  constructor(parts: Parts, tools: { readonly delayed: Delayed; readonly isMine: (stake: Stake) => boolean }) {
+  constructor(
+    parts: Parts,
+    tools: { readonly delayed: Delayed; readonly isMine: (stake: Stake) => boolean },
+  ) {
     this.#parts = parts;
     this.#delayed = tools.delayed;
     this.#isMine = tools.isMine;

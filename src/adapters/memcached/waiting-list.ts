@@ -138,7 +138,8 @@ export class WaitingList {
     const tasks = countTasks(itemOf(read?.answer)?.value.toString("latin1") ?? "");
     const next = await control.change((now) => this.#grown(now, { epoch, name, tasks, fresh }));
     // Only now is it certain that nobody, this process included, can name the new list any more.
-    if (next?.control.epoch === epoch && next.control[this.#which].some((list) => list.name === fresh)) return;
+    if (next?.control.epoch === epoch && next.control[this.#which].some((list) => list.name === fresh))
+      return;
     await session.sure({ kind: "delete", key: this.#key(seen, fresh) });
   }
 

@@ -1,6 +1,13 @@
 import type { ProcessIdentity } from "../../host/process-identity.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
+import type { Bulks } from "../../ports/bulks.ts";
+import type { Notes } from "../../ports/notes.ts";
+import { BulkLister } from "./bulk-lister.ts";
+import { BulkStore } from "./bulk-store.ts";
+import { BulkTally } from "./bulk-tally.ts";
+import { MemcachedBulks } from "./bulks.ts";
+import { BundleSize } from "./bundle-size.ts";
 import { Canceller } from "./canceller.ts";
 import { Claimer } from "./claimer.ts";
 import type { ClaimerTools } from "./claimer.ts";
@@ -14,6 +21,7 @@ import { Inspector } from "./inspector.ts";
 import { KeyedPublisher } from "./keyed-publisher.ts";
 import { Listing } from "./listing.ts";
 import { Losses } from "./losses.ts";
+import { MemcachedNotes } from "./notes.ts";
 import { NamePages } from "./name-pages.ts";
 import { keysOf } from "./names.ts";
 import type { Random } from "./names.ts";
@@ -44,7 +52,7 @@ export interface Plan {
   readonly clock: Clock;
   readonly holder: ProcessIdentity;
   readonly leaseMs: number;
-  readonly bundle: number;
+  readonly bundle: "auto" | number;
   readonly random: Random;
   readonly elapsedMs: () => number;
 }
@@ -56,6 +64,8 @@ export interface Workshop extends Looking {
   readonly holdings: Holdings;
   readonly scout: Scout;
   readonly publisher: Publisher;
+  readonly notes: Notes;
+  readonly bulks: Bulks;
   readonly claimer: Claimer;
   readonly starter: Starter;
   readonly ender: Ender;
@@ -82,6 +92,9 @@ export function assemble(plan: Plan): Workshop {
     const before = owner.name;
     if (before !== undefined && (await owner.beat()) !== before) holdings.lapse();
   };
+  const notes = new MemcachedNotes(parts);
+  const size = new BundleSize(plan.bundle, notes, plan.elapsedMs);
+  const bundle = (): Promise<number> => size.now();
   const around = { started: () => holdings.started, pool: holdings.addTask.bind(holdings), renew };
   return {
     ...looking,
@@ -91,11 +104,19 @@ export function assemble(plan: Plan): Workshop {
     scout,
     ender,
     renew,
-    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle: plan.bundle }),
+    notes,
+    bulks: bulksOf(parts, stock, bundle),
+    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
     claimer: new Claimer(parts, { holdings, scout, fetcher, sweeper, putBack, pace, idle, ...stock }),
     starter: new Starter(parts, { owner, writer, fetcher, pace, around }),
     releaser: new Releaser(parts, { holdings, writer }),
   };
+}
+
+function bulksOf(parts: Parts, stock: Stock, bundle: () => Promise<number>): Bulks {
+  const store = new BulkStore(parts);
+  const lister = new BulkLister(parts, { store, ...stock });
+  return new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle });
 }
 
 function partsOf({ wire, queue, codec, clock, random }: Plan): Parts {

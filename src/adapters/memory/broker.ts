@@ -16,9 +16,11 @@ import type {
   Settlement,
   Started,
 } from "../../ports/broker.ts";
+import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
+import { MemoryBulks } from "./bulks.ts";
 import { claimFrom } from "./claiming.ts";
 import { becomes, recordOf, stateOf } from "./entry.ts";
 import type { Entry, Hold } from "./entry.ts";
@@ -31,6 +33,7 @@ export class MemoryBroker implements Broker {
   readonly capabilities: Capabilities = { durability: "memory", delay: true, keys: true, list: true };
   /** Names its holds; no two owners of a queue have the same. */
   readonly owner: string;
+  readonly bulks: Bulks;
   readonly #queue: MemoryQueue;
   readonly #codec: Codec;
   /** The bell's count when this owner last looked: what rang since must not be waited for. */
@@ -40,6 +43,7 @@ export class MemoryBroker implements Broker {
   constructor(queue: MemoryQueue, codec: Codec) {
     this.#queue = queue;
     this.#codec = codec;
+    this.bulks = new MemoryBulks(queue, codec);
     this.owner = `memory:${String(queue.nextNumber())}`;
   }
 
@@ -54,7 +58,7 @@ export class MemoryBroker implements Broker {
   publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
     return this.#step(() => {
       assertBatch("publish", drafts.length);
-      return drafts.map((draft) => keepDraft(this.#queue, this.#codec, draft));
+      return drafts.map((draft) => keepDraft(this.#queue, this.#codec, { draft }));
     });
   }
 
@@ -170,6 +174,7 @@ export class MemoryBroker implements Broker {
       if (entry === undefined) return "absent";
       if (stateOf(entry, this.#now()) === "running") return "running";
       this.#queue.shelf.remove(entry);
+      this.#queue.bulks.removed(entry);
       return "cancelled";
     });
   }
@@ -180,7 +185,10 @@ export class MemoryBroker implements Broker {
       const now = this.#now();
       const still = states.filter((state) => state !== "running");
       const purged = [...new Set(still)].flatMap((state) => shelf.in(state, now));
-      for (const entry of purged) shelf.remove(entry);
+      for (const entry of purged) {
+        shelf.remove(entry);
+        this.#queue.bulks.removed(entry);
+      }
       return purged.length;
     });
   }

@@ -11,6 +11,8 @@ export interface Entry {
   /** The task as the codec sealed it. */
   readonly text: string;
   readonly key?: string;
+  /** The name of its bulk. */
+  readonly bulk?: string;
   /** When it began to wait; in the future: when it falls due. */
   readonly since: number;
   /** Attempts charged so far. */

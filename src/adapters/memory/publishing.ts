@@ -6,17 +6,25 @@ import { stateOf } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import type { MemoryQueue } from "./queue.ts";
 
+/** A draft, and the bulk that it is part of. */
+interface Wish {
+  readonly draft: Draft;
+  readonly bulk?: string | undefined;
+}
+
 /** Keeps one draft, or answers why not. */
-export function keepDraft(queue: MemoryQueue, codec: Codec, draft: Draft): Published {
+export function keepDraft(queue: MemoryQueue, codec: Codec, wish: Wish): Published {
+  const { draft, bulk } = wish;
   const body = encode(codec, draft);
   if (typeof body !== "string") return body;
   const rival = draft.key === undefined ? undefined : queue.shelf.unfinished(draft.key);
-  if (rival === undefined) return { kind: "kept", id: shelve(queue, codec, { draft, body }) };
+  if (rival === undefined) return { kind: "kept", id: shelve(queue, codec, { draft, bulk, body }) };
   const state = stateOf(rival, queue.clock.now());
   if (draft.onDuplicate !== "replace" || state === "running")
     return { kind: "duplicate", of: rival.id, state };
   queue.shelf.remove(rival);
-  return { kind: "kept", id: shelve(queue, codec, { draft, body }), replaced: rival.id };
+  queue.bulks.removed(rival);
+  return { kind: "kept", id: shelve(queue, codec, { draft, bulk, body }), replaced: rival.id };
 }
 
 function encode(codec: Codec, draft: Draft): string | Published {
@@ -31,7 +39,7 @@ function encode(codec: Codec, draft: Draft): string | Published {
 function shelve(
   queue: MemoryQueue,
   codec: Codec,
-  { draft, body }: { readonly draft: Draft; readonly body: string },
+  { draft, bulk, body }: Wish & { readonly body: string },
 ): string {
   const seq = queue.nextNumber();
   const id = String(seq);
@@ -42,6 +50,7 @@ function shelve(
     bornAt: now,
     text: codec.seal(id, body),
     ...(draft.key !== undefined && { key: draft.key }),
+    ...(bulk !== undefined && { bulk }),
     since: Math.max(now, draft.dueAt ?? now),
     attempts: 0,
     suspect: false,

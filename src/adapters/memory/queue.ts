@@ -1,5 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 import { Bell } from "./bell.ts";
+import { BulkShelf } from "./bulks.ts";
 import { becomes } from "./entry.ts";
 import { MemoryNotes } from "./notes.ts";
 import { Shelf } from "./shelf.ts";
@@ -14,6 +15,7 @@ export class MemoryQueue {
   readonly shelf = new Shelf();
   readonly bell = new Bell();
   readonly notes = new MemoryNotes();
+  readonly bulks = new BulkShelf();
   #pausedUntil = -Infinity;
   #lastNumber = 0;
 

@@ -9,13 +9,16 @@ async function* inPieces(bytes: Buffer, cuts: readonly number[] = []): AsyncGene
 }
 
 const read = (text: string, format: LineFormat, method?: string): Promise<BulkLine[]> =>
-  collect(readBulk(inPieces(Buffer.from(text)), format, method));
+  collectAll(readBulk(inPieces(Buffer.from(text)), { format, method }));
 
-async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+async function collectAll<T>(source: AsyncIterable<readonly T[]>): Promise<T[]> {
   const all: T[] = [];
-  for await (const one of source) all.push(one);
+  for await (const some of source) all.push(...some);
   return all;
 }
+
+const textsOf = async (bytes: AsyncIterable<Buffer>): Promise<string[]> =>
+  (await collectAll(splitLines(bytes))).map(({ bytes: line }) => String(line));
 
 const itemsOf = (lines: readonly BulkLine[]): unknown[] =>
   lines.map((line) => ("item" in line ? line.item : line.fault.code));
@@ -29,8 +32,10 @@ describe("splitLines", () => {
         async (lines, cuts) => {
           const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(""));
           const inside = cuts.filter((cut) => cut < bytes.length);
-          const split = await collect(splitLines(inPieces(bytes, inside)));
-          expect(split.map(String)).toEqual(lines);
+          const split = await collectAll(splitLines(inPieces(bytes, inside)));
+          expect(split.map((line) => String(line.bytes))).toEqual(lines);
+          const ends = lines.map((_, at) => Buffer.byteLength(lines.slice(0, at + 1).join("\n")) + 1);
+          expect(split.map(({ end }) => end)).toEqual(ends);
         },
       ),
       { numRuns: 100 },
@@ -38,8 +43,8 @@ describe("splitLines", () => {
   });
 
   test("a last line without an end counts, an end without a line does not", async () => {
-    expect((await collect(splitLines(inPieces(Buffer.from("a\nb"))))).map(String)).toEqual(["a", "b"]);
-    expect((await collect(splitLines(inPieces(Buffer.from("a\n"))))).map(String)).toEqual(["a"]);
+    expect(await textsOf(inPieces(Buffer.from("a\nb")))).toEqual(["a", "b"]);
+    expect(await textsOf(inPieces(Buffer.from("a\n")))).toEqual(["a"]);
   });
 
   test("a line that no task could hold is given up, the next one is read", async () => {
@@ -49,7 +54,7 @@ describe("splitLines", () => {
       for (let i = 0; i < 65; i++) yield piece;
       yield Buffer.from("\nshort\n");
     }
-    const lines = await collect(readBulk(long(), "lines", "say"));
+    const lines = await collectAll(readBulk(long(), { format: "lines", method: "say" }));
     expect(itemsOf(lines)).toEqual(["TASK_TOO_LARGE", { method: "say", args: ["short"] }]);
   });
 });

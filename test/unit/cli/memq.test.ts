@@ -29,7 +29,7 @@ describe("memq", () => {
     expect(await say(main, ["lst"])).toMatchObject({ code: 64, out: "" });
     expect((await say(main, ["lst"])).err).toContain(`unknown subcommand "lst", did you mean "list"?`);
     expect((await say(main, ["help", "statsu"])).err).toContain(`did you mean "status"?`);
-    expect((await say(main, ["frobnicate"])).err).toContain("there are init, check, status");
+    expect((await say(main, ["frobnicate"])).err).toContain("there are init, check, doctor, status");
   });
 
   test("--version says the version of the package", async () => {

@@ -52,7 +52,9 @@ describe("docs/config.md", () => {
   });
 
   test.each(blocks)("shows a file without fault: %s", (block) => {
-    expect(inspect(block, { env: { CACHE_PASSWORD: "p", PAYMENTS_SECRET: "s" } }).error?.message).toBeUndefined();
+    expect(
+      inspect(block, { env: { CACHE_PASSWORD: "p", PAYMENTS_SECRET: "s" } }).error?.message,
+    ).toBeUndefined();
   });
 
   test("shows the very message of a wrong file", () => {

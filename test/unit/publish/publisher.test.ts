@@ -196,7 +196,7 @@ describe("a bulk", () => {
       sizes.push(drafts.length);
       return Promise.resolve(drafts.map(({ args }) => ({ kind: "kept", id: JSON.stringify(args[0]) })));
     });
-    const report = await publishAll(makePublisher({ broker, codec, clock }), source(), {});
+    const report = await publishAll(makePublisher({ broker, codec, clock }), source(), { options: {} });
     expect(sizes).toEqual([990, 990, 7 - 1]);
     expect(report).toMatchObject({ kept: 1_986, duplicate: 0, refused: 21 });
     expect(report.outcomes).toHaveLength(COUNT);
@@ -207,13 +207,44 @@ describe("a bulk", () => {
     }
   });
 
+  test("tells each outcome instead of collecting it, and waits for who is told", async () => {
+    const told: [number, string][] = [];
+    let telling = 0;
+    const report = await publishAll(scene().publisher, counted(), {
+      options: {},
+      onOutcome: async ({ kind }, index) => {
+        expect(telling++).toBe(0);
+        if (index % 500 === 0) await new Promise(setImmediate);
+        telling--;
+        told.push([index, kind]);
+      },
+    });
+    expect(report).toEqual({ outcomes: [], kept: 1_986, duplicate: 0, refused: 21 });
+    expect(told.map(([index]) => index)).toEqual([...Array(COUNT).keys()]);
+    expect(told[3]).toEqual([3, "refused"]);
+  });
+
+  test("of large items is published in smaller batches", async () => {
+    const sizes: number[] = [];
+    const broker = brokerThat((drafts) => {
+      sizes.push(drafts.length);
+      return Promise.resolve(drafts.map(() => ({ kind: "kept", id: "1" })));
+    });
+    const item = { method: "push", args: ["x".repeat(999_000)] };
+    const large = plainCodec(1_000_000);
+    await publishAll(makePublisher({ broker, codec: large, clock }), Array(9).fill(item) as BulkItem[], {
+      options: {},
+    });
+    expect(sizes).toEqual([5, 4]);
+  });
+
   test("of nothing publishes nothing", async () => {
     const publisher = makePublisher({
       broker: brokerThat(() => Promise.reject(new Error("reached"))),
       codec,
       clock,
     });
-    expect(await publishAll(publisher, [], {})).toEqual({ outcomes: [], kept: 0, duplicate: 0, refused: 0 });
+    expect(await publishAll(publisher, [], { options: {} })).toEqual({ outcomes: [], kept: 0, duplicate: 0, refused: 0 });
   });
 
   test("reads no further than the batch that is being kept", async () => {
@@ -226,7 +257,7 @@ describe("a bulk", () => {
       readAtPublish.push(read);
       return Promise.resolve(drafts.map(() => ({ kind: "kept", id: "1" })));
     });
-    await publishAll(makePublisher({ broker, codec, clock }), source(), {});
+    await publishAll(makePublisher({ broker, codec, clock }), source(), { options: {} });
     expect(readAtPublish).toEqual([MAX_BATCH - 1, 2 * MAX_BATCH - 1, COUNT]);
   });
 
@@ -237,7 +268,7 @@ describe("a bulk", () => {
         ? Promise.reject(new MemqError("BROKER_UNREACHABLE", "gone"))
         : Promise.resolve(drafts.map(() => ({ kind: "kept", id: "1" }))),
     );
-    const error: unknown = await publishAll(makePublisher({ broker, codec, clock }), counted(), {}).catch(
+    const error: unknown = await publishAll(makePublisher({ broker, codec, clock }), counted(), { options: {} }).catch(
       (thrown: unknown) => thrown,
     );
     expect(codeOf(error)).toBe("BROKER_UNREACHABLE");
@@ -250,6 +281,6 @@ describe("a bulk", () => {
       yield { method: "push" };
       throw broken;
     }
-    await expect(publishAll(scene().publisher, source(), {})).rejects.toBe(broken);
+    await expect(publishAll(scene().publisher, source(), { options: {} })).rejects.toBe(broken);
   });
 });

@@ -308,14 +308,18 @@ describe("a stop", () => {
         await opened;
       }
     }
-    await publish(place.broker, { method: "hold" });
-    const draining = drainWith(place, { Worker }, { stop: stop.signal, concurrency: 2 });
-    await until(() => runs === 1);
+    let claims = 0;
+    const broker = noted(place.broker, (name) => {
+      if (name === "claim") claims++;
+    });
+    await publish(broker, { method: "hold" });
+    const draining = drainWith({ ...place, broker }, { Worker }, { stop: stop.signal, concurrency: 2 });
+    await until(() => runs === 1 && claims === 2);
     stop.abort();
     await publish(place.queue.open(), { method: "hold" });
     open();
     expect(await draining).toBe("stopped");
-    expect(runs).toBe(1);
+    expect([runs, claims]).toEqual([1, 2]);
   });
 });
 

@@ -116,17 +116,18 @@ describe("a broker that fails", () => {
     },
   );
 
-  test("has what was claimed and not started handed back", async () => {
+  test("has what was claimed and not started handed back, and what ended recorded", async () => {
     const place = ground();
-    const broker = altered(place.broker, { settle: from(3, (group) => place.broker.settle(group)) });
+    const broker = altered(place.broker, {
+      start: from(40, (...args) => Promise.resolve(place.broker.start(...args))),
+    });
     await publish(place.broker, ...numbered("push", 300));
     await expect(drainWith({ ...place, broker }, { Worker })).rejects.toMatchObject({
       code: "BROKER_UNREACHABLE",
     });
-    const { waiting, running } = await place.broker.depth();
-    expect(waiting + running + told(place, "done").length).toBe(300);
-    const { tasks } = await place.broker.list("running", { limit: 1_000 });
-    expect(tasks.every(({ attempts }) => attempts === 1)).toBe(true); // started, and only the end not recorded
+    expect(told(place, "done")).toHaveLength(39);
+    // Whether the one start counts, nobody knows: its claim is left to the lease.
+    expect(await place.broker.depth()).toMatchObject({ running: 1, waiting: 260 });
   });
 
   test("tells as done only what was recorded", async () => {

@@ -1,9 +1,15 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { exit as namedExit } from "node:process";
+import { promisify } from "node:util";
+import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guardExit } from "../../../src/run/exit-guard.ts";
 import { runQueuesGuarded, type QueueRun } from "../../../src/run/run.ts";
 import { catchStrays } from "../../../src/run/strays.ts";
 import { gate, ground, kinds, partsOf, publish, told, until, type Ground } from "./ground.ts";
+
+const SRC = join(import.meta.dirname, "../../../src/run");
 
 const queueOf = (
   place: Ground,
@@ -59,6 +65,32 @@ describe("process.exit in a handler", () => {
     expect(told(place, "retry").map(({ error }) => (error as Error).message)).toEqual(
       ["3", "", "7"].map((code) => `the handler called process.exit(${code})`),
     );
+  });
+
+  test("under a name that was imported throws too", async () => {
+    // Node's own imports are copies; those of the test runner are not.
+    const entry = (name: string): string => `export * from ${JSON.stringify(join(SRC, name))};`;
+    const { outputFiles } = await build({
+      stdin: { contents: entry("exit-guard.ts") + entry("task-context.ts"), resolveDir: SRC },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      write: false,
+    });
+    const script = `${outputFiles[0]?.text ?? ""}
+      import { exit } from "node:process";
+      const restore = guardExit();
+      try {
+        contextStore().run({ queue: "q", running: undefined }, () => exit(3));
+      } catch (error) {
+        console.log(error.message);
+      }
+      restore();
+      exit(4);`;
+    const ended = promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+      timeout: 20_000,
+    });
+    await expect(ended).rejects.toMatchObject({ code: 4, stdout: "the handler called process.exit(3)\n" });
   });
 
   test("in its constructor is a handler that cannot be had", async () => {

@@ -213,8 +213,9 @@ describe("settling", () => {
     const place = ground();
     const { lines, broker } = journal(place);
     class Worker {
-      async slow(): Promise<void> {
-        await new Promise((resolve) => setTimeout(resolve, 8));
+      slow(): void {
+        const endAt = performance.now() + 6;
+        while (performance.now() < endAt);
       }
     }
     await publish(broker, ...numbered("slow", 3));
@@ -376,13 +377,37 @@ describe("what was running when its run died", () => {
     expect(await draining).toBe("empty");
   });
 
+  test("runs alone even when it was claimed together with others", async () => {
+    Held.reset();
+    const place = ground();
+    const broker = altered(place.broker, {
+      claim: async (request) => {
+        const claimed = await place.broker.claim({ ...request, limit: 10 });
+        return {
+          ...claimed,
+          claims: claimed.claims.map((claim) => ({ ...claim, alone: claim.task.args[0] === 0 })),
+        };
+      },
+    });
+    await publish(broker, ...numbered("hold", 3));
+    const draining = drainWith({ ...place, broker }, { Held }, { concurrency: 3 });
+    await until(() => Held.running.has(0));
+    await place.clock.advance(5_000);
+    expect([...Held.running.keys()]).toEqual([0]);
+    letGo(0);
+    await until(() => Held.running.size === 2);
+    letGo(1);
+    letGo(2);
+    expect(await draining).toBe("empty");
+  });
+
   test("is not run again when its attempts are used up, and says so", async () => {
     const place = await afterDeath([0], 1);
     Held.reset();
     expect(await drainWith(place, { Held }, { policy: { waitsMs: [] } })).toBe("empty");
     expect(Held.started).toEqual([]);
     expect(told(place, "dead")).toMatchObject([
-      { attempt: 2, error: { message: "its 1 attempts are used up; the last one ended with its process" } },
+      { attempt: 1, error: { message: "its attempts (1) are used up; the last one ended with its process" } },
     ]);
     expect(await argsIn(place.broker, "dead")).toEqual([0]);
   });

@@ -52,7 +52,7 @@ describe("what JSON would lose is refused", () => {
     ["a class instance", new Point()],
     ["an array of a class of its own", List.from([1])],
     ["an object on an object without a class", Object.create(Object.create(null) as object)],
-    ["a hole", [1, , 3]],  
+    ["a hole", [1, , 3]],
     ["a hole at the end", new Array(2)],
     ["an array with named members", named],
     ["what a pattern found", /x/.exec("x")],
@@ -127,12 +127,11 @@ describe("what JSON carries", () => {
 
   test("includes every text", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (a, b) => {
-        expect(roundTrip(draftOf(a, b, "\ud800", "\0", "\u2028"))).toMatchObject({
-          task: { args: [a, b, "\ud800", "\0", "\u2028"] },
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(roundTrip(draftOf(text, "\ud800", "\0", "\u2028"))).toMatchObject({
+          task: { args: [text, "\ud800", "\0", "\u2028"] },
         });
       }),
-      { numRuns: 30 },
     );
   });
 

@@ -1,0 +1,142 @@
+// Decides which modules of the commands go into one file. Every command pays for each file it loads and for every
+// line in it, used or not; esbuild alone makes a file for each set of modules that go together, some hundred.
+import { readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** @typedef {import("esbuild").Plugin} Plugin */
+/** @typedef {Record<string, { imports: { path: string, kind: string, external?: boolean }[] }>} Inputs */
+
+// What is loaded as a whole when it is loaded at all, by the modules that bring it.
+const PARTS = {
+  embedded: ["src/adapters/embedded/store.ts"],
+  memcached: [
+    "src/adapters/memcached/broker.ts",
+    "src/adapters/memcached/memjs-wire.ts",
+    "src/adapters/memcached/hardened-memjs.ts",
+  ],
+  run: ["src/run/run.ts", "src/run/budget.ts", "src/run/chronicle.ts", "src/run/registry.ts"],
+};
+
+// Loaded by Node before any script, or functions themselves: nothing is gained by taking them later.
+const TAKEN_AT_ONCE = [
+  "node:fs",
+  "node:path",
+  "node:url",
+  "node:util",
+  "node:events",
+  "node:stream",
+  "node:module",
+];
+
+/**
+ * Takes Node's own modules when something of them is first used. An import statement takes them at once, those that
+ * are rarely needed too, and reads every lazy property on the way: of node:fs alone that costs some milliseconds.
+ * @type {Plugin}
+ */
+const builtinsOnUse = {
+  name: "builtins-on-use",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^[a-z_:/]+$/ }, ({ path, kind }) =>
+      isBuiltin(path) && kind !== "dynamic-import"
+        ? { path: `node:${path.replace("node:", "")}`, namespace: "builtin" }
+        : undefined,
+    );
+    bundler.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({ contents: builtinOf(path) }));
+  },
+};
+
+/** @param {string} path */
+function builtinOf(path) {
+  if (TAKEN_AT_ONCE.includes(path)) return `module.exports = process.getBuiltinModule("${path}");`;
+  const names = Object.keys(/** @type {object} */ (process.getBuiltinModule(path))).join();
+  return `let taken; for (const name of "${names}".split(","))
+    Object.defineProperty(exports, name, { enumerable: true, get: () => (taken ??= process.getBuiltinModule("${path}"))[name] });`;
+}
+
+/**
+ * The options of a build whose commands load one file for what all of them need, and one for each of the PARTS.
+ * @param {import("esbuild").BuildOptions & { absWorkingDir: string, entryPoints: string[] }} options
+ * @returns {Promise<import("esbuild").BuildOptions>}
+ */
+export async function inFewChunks(options) {
+  const plugins = [builtinsOnUse];
+  const { metafile } = await build({ ...options, plugins, splitting: true, metafile: true, write: false });
+  return { ...options, splitting: true, plugins: [together(metafile.inputs, options), ...plugins] };
+}
+
+/**
+ * esbuild puts modules into one file when the same entry points, commands and lazy imports, reach all of them. So
+ * every entry point that reaches one module of a group is made to reach the others.
+ * @param {Inputs} inputs
+ * @param {{ absWorkingDir: string, entryPoints: string[] }} options
+ * @returns {Plugin}
+ */
+function together(inputs, { absWorkingDir, entryPoints }) {
+  const groups = groupsOf(inputs, entryPoints);
+  const starts = new Set([...entryPoints, ...lazyImportsIn(inputs)]);
+  const wrappers = Object.keys(inputs).filter(isWrapper);
+  /** @param {string} entry */
+  const imports = (entry) => {
+    const reached = closureOf(inputs, entry);
+    const wanted = groups.filter((group, nth) => nth === 0 || group.some((path) => reached.has(path)));
+    const others = wanted.flat().filter((path) => path !== entry && !isWrapper(path));
+    return ["memq:core", ...others.map((path) => join(absWorkingDir, path))];
+  };
+  return {
+    name: "together",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^memq:core$/ }, () => ({ path: "core", namespace: "group" }));
+      bundler.onLoad({ filter: /./, namespace: "group" }, () => ({
+        // Reached, and not run.
+        contents: `export const wrappers = () => [${wrappers.map((path) => `require("${path.slice("builtin:".length)}")`).join()}];`,
+      }));
+      bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const name = path.slice(absWorkingDir.length + 1);
+        if (!starts.has(name)) return undefined;
+        const statements = imports(name).map((other) => `import ${JSON.stringify(other)};`);
+        return { contents: statements.join("") + readFileSync(path, "utf8"), loader: "ts" };
+      });
+    },
+  };
+}
+
+/**
+ * The core, which is what all commands and what more than one part needs; then the parts.
+ * @param {Inputs} inputs
+ * @param {readonly string[]} commands
+ */
+function groupsOf(inputs, commands) {
+  const needs = commands.map((path) => closureOf(inputs, path));
+  const parts = Object.values(PARTS).map(
+    (paths) => new Set(paths.flatMap((path) => [...closureOf(inputs, path)])),
+  );
+  const core = Object.keys(inputs).filter(
+    (path) => needs.every((all) => all.has(path)) || parts.filter((all) => all.has(path)).length > 1,
+  );
+  return [core, ...parts.map((all) => [...all].filter((path) => !core.includes(path)))];
+}
+
+/**
+ * All modules that run when that one is imported.
+ * @param {Inputs} inputs
+ * @param {string} from
+ */
+function closureOf(inputs, from) {
+  const seen = new Set([from]);
+  for (const path of seen) {
+    const imports = inputs[path]?.imports ?? [];
+    for (const next of imports) if (next.kind !== "dynamic-import" && !next.external) seen.add(next.path);
+  }
+  return seen;
+}
+
+/** @param {Inputs} inputs */
+const lazyImportsIn = (inputs) =>
+  Object.values(inputs).flatMap(({ imports }) =>
+    imports.filter(({ kind, external }) => kind === "dynamic-import" && !external).map(({ path }) => path),
+  );
+
+/** @param {string} path */
+const isWrapper = (path) => path.startsWith("builtin:");

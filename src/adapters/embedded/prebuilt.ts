@@ -1,0 +1,57 @@
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { SqliteModule } from "./sqlite.ts";
+
+/** The package that brings SQLite where Node's own is missing or too old. */
+export const PACKAGE = "@photostructure/sqlite";
+
+/**
+ * The binary that the package holds for this system, without the package's own way to it: to search for the
+ * file and to read the parts of the package that the store has no use for takes a command 5 ms. Undefined wherever
+ * the way is not this plain (a build of the user's own, another layout): then the package is loaded as usual.
+ */
+export function loadPrebuilt(): SqliteModule | undefined {
+  const file = prebuiltFile();
+  if (file === undefined) return undefined;
+  const addon: { exports: unknown } = { exports: {} };
+  try {
+    process.dlopen(addon, file);
+  } catch {
+    return undefined; // the package tries, and fails with a reason
+  }
+  return isSqlite(addon.exports) ? addon.exports : undefined;
+}
+
+function prebuiltFile(): string | undefined {
+  const folder = packageFolder();
+  // Somebody who compiled it, or names another binary, wants that one.
+  if (folder === undefined || process.env["@PHOTOSTRUCTURE/SQLITE_PREBUILD"] !== undefined) return undefined;
+  if (existsSync(join(folder, "build"))) return undefined;
+  const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);
+  const libc = process.platform === "linux" && existsSync("/etc/alpine-release") ? ".musl.node" : ".glibc.node";
+  const names = namesIn(prebuilds).filter((name) => name.endsWith(libc));
+  return names.length === 1 ? join(prebuilds, names[0] ?? "") : undefined;
+}
+
+function packageFolder(): string | undefined {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const candidate = join(folder, "node_modules", PACKAGE);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+    const above = dirname(folder);
+    if (above === folder) return undefined;
+    folder = above;
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // nothing is built for this system
+  }
+}
+
+const isSqlite = (exports: unknown): exports is SqliteModule =>
+  typeof exports === "object" && exports !== null && "DatabaseSync" in exports;

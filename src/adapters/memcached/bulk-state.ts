@@ -1,0 +1,77 @@
+import { numberedName } from "./names.ts";
+
+/**
+ * How far a bulk is, in one item. Its records are added first, then this says that they are there, then they are
+ * listed: what stood open when the publisher died is looked at and, where needed, listed by who goes on.
+ */
+export interface StoredBulk {
+  /** Of the control block that the records belong to. */
+  readonly epoch: string;
+  readonly place: string;
+  readonly kept: number;
+  /** The names of all records, by publisher: few, and each name follows from its number. */
+  readonly series: readonly Series[];
+  /** How many of the last names may not be listed. */
+  readonly open: number;
+  /** Letters of each write, by which its writer knows it again. */
+  readonly written: string;
+}
+
+/** The names of the records that one publisher has added. */
+export interface Series {
+  readonly prefix: string;
+  readonly count: number;
+  /** The most tasks in one of the records. */
+  readonly members: number;
+}
+
+// Any change: add 1, keep a reader for the old one, add a fixture.
+const BULK_VERSION = 1;
+
+/** The names of a series from a number up to, not with, another. */
+export const namesOf = ({ prefix }: Series, from: number, to: number): readonly string[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, index) => numberedName(prefix, from + index));
+
+/** The names that may not be listed. */
+export function openNames({ series, open }: StoredBulk): readonly string[] {
+  const last = series.at(-1);
+  return last === undefined ? [] : namesOf(last, Math.max(0, last.count - open), last.count);
+}
+
+export const encodeBulk = (bulk: StoredBulk): string =>
+  JSON.stringify({
+    v: BULK_VERSION,
+    e: bulk.epoch,
+    p: bulk.place,
+    k: bulk.kept,
+    s: bulk.series.map(({ prefix, count, members }) => [prefix, count, members]),
+    o: bulk.open,
+    w: bulk.written,
+  });
+
+/** Undefined for bytes that are none of this version's. */
+export function decodeBulk(bytes: Buffer): StoredBulk | undefined {
+  let item: unknown;
+  try {
+    item = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  if (typeof item !== "object" || item === null) return undefined;
+  const { v, e, p, k, s, o, w } = item as Record<string, unknown>;
+  const texts = [e, p, w].every((text) => typeof text === "string");
+  if (v !== BULK_VERSION || !texts || !isCount(k) || !isCount(o) || !Array.isArray(s)) return undefined;
+  const series = s.map(readSeries);
+  if (series.includes(undefined)) return undefined;
+  const [epoch, place, written] = [e, p, w] as [string, string, string];
+  return { epoch, place, kept: k, series: series as Series[], open: o, written };
+}
+
+function readSeries(value: unknown): Series | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [prefix, count, members] = value as unknown[];
+  if (typeof prefix !== "string" || !isCount(count) || !isCount(members)) return undefined;
+  return { prefix, count, members };
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -1,0 +1,125 @@
+import type { RunRecord } from "../host/run-record.ts";
+import type { Depth } from "../ports/broker.ts";
+import { formatDuration } from "../task/duration.ts";
+import { counted } from "./printable.ts";
+import { roughly } from "./roughly.ts";
+
+/** What is known of a queue and of its runs on this host. Times in ms since 1970. */
+export interface QueueView {
+  readonly depth: Depth;
+  readonly nowMs: number;
+  /** The latest first. */
+  readonly records: readonly RunRecord[];
+  /** Runs at work now, and the most that may be. */
+  readonly working: number;
+  readonly maxRuns: number;
+  /** When a run last gave a sign of life; undefined: never on this host. */
+  readonly lastRunAt: number | undefined;
+  /** Cron's next tick after a time; undefined: nobody said when runs start. */
+  readonly nextTick: ((afterMs: number) => number) | undefined;
+  /** Tasks at a time in one run. */
+  readonly concurrency: number;
+}
+
+// A queue that is worked off within this time is nobody's concern.
+const SOON_MS = 60_000;
+
+/** What matters about a queue, a sentence each; nothing when all is well. */
+export function outlook(view: QueueView): readonly string[] {
+  return [...[lateText(view)].flatMap((text) => text ?? []), ...waitTexts(view), ...deadTexts(view.depth)];
+}
+
+// Cron starts within the minute, and a busy machine takes its time.
+const GRACE_MS = 60_000;
+
+/** `no run for 34 min, expected every 10 min`; undefined: one is at work, or none is overdue. */
+export function lateText({ nextTick, lastRunAt, nowMs, working, depth }: QueueView): string | undefined {
+  if (nextTick === undefined || working > 0) return undefined;
+  if (lastRunAt === undefined) return neverText(depth, nowMs, nextTick);
+  const expectedAt = nextTick(lastRunAt);
+  const spanMs = nextTick(expectedAt) - expectedAt;
+  if (nowMs <= expectedAt + Math.max(GRACE_MS, spanMs / 10)) return undefined;
+  return `no run for ${roughly(nowMs - lastRunAt)}, expected every ${roughly(spanMs)}`;
+}
+
+/** A host that only publishes has no runs; tasks that nobody fetched in time tell that it should. */
+function neverText(
+  { oldestWaitingAt }: Depth,
+  nowMs: number,
+  nextTick: (afterMs: number) => number,
+): string | undefined {
+  if (oldestWaitingAt === undefined || nowMs <= nextTick(oldestWaitingAt) + GRACE_MS) return undefined;
+  const expectedAt = nextTick(nowMs);
+  return `no run on this host yet, expected every ${roughly(nextTick(expectedAt) - expectedAt)}`;
+}
+
+function waitTexts(view: QueueView): readonly string[] {
+  const { depth, nowMs } = view;
+  if (depth.waiting === 0 || depth.oldestWaitingAt === undefined) return [];
+  const oldestMs = nowMs - depth.oldestWaitingAt;
+  const clearMs = clearIn(view);
+  if (oldestMs < SOON_MS && (clearMs ?? 0) < SOON_MS) return [];
+  const clear =
+    clearMs === undefined
+      ? "no run has shown its pace yet"
+      : `clear in about ${roughly(clearMs)} at this pace`;
+  return [`oldest waits ${roughly(oldestMs)}, ${clear}`, ...adviceTexts(view, clearMs)];
+}
+
+const deadTexts = ({ dead }: Depth): readonly string[] =>
+  dead === 0
+    ? []
+    : [`${counted(dead, "dead letter")}: memq list dead shows why, memq retry --all puts them back`];
+
+/** What recent runs achieved together: tasks, and the ms they took. */
+interface Pace {
+  readonly tasks: number;
+  readonly ms: number;
+}
+
+// Enough to even out, few enough to be about today.
+const RECENT = 20;
+
+function paceOf(records: readonly RunRecord[]): Pace | undefined {
+  const useful = records
+    .flatMap(({ end }) => (end !== undefined && tasksOf(end) > 0 ? [end] : []))
+    .slice(0, RECENT);
+  if (useful.length === 0) return undefined;
+  const tasks = useful.reduce((sum, end) => sum + tasksOf(end), 0);
+  return { tasks, ms: useful.reduce((sum, { workedMs }) => sum + Math.max(1, workedMs), 0) };
+}
+
+const tasksOf = ({ done, retried, dead }: { done: number; retried: number; dead: number }): number =>
+  done + retried + dead;
+
+/** In how many ms the queue is empty when runs go on as they did; undefined: there is no telling. */
+export function clearIn({ records, depth, working, nextTick, nowMs }: QueueView): number | undefined {
+  const pace = paceOf(records);
+  if (pace === undefined) return undefined;
+  const workMs = (depth.waiting * pace.ms) / pace.tasks / Math.max(1, working);
+  return working > 0 || nextTick === undefined ? workMs : workMs + Math.max(0, nextTick(nowMs) - nowMs);
+}
+
+/** What would make it faster, when it takes longer than the time to the next run. */
+function adviceTexts(view: QueueView, clearMs: number | undefined): readonly string[] {
+  const { nextTick, nowMs, working, maxRuns, records } = view;
+  const pace = paceOf(records);
+  if (clearMs === undefined || pace === undefined) return [];
+  const spanMs = nextTick === undefined ? TEN_MINUTES_MS : nextTick(nextTick(nowMs)) - nextTick(nowMs);
+  if (clearMs <= spanMs) return [];
+  return [working >= maxRuns ? fullAdvice(view) : paceAdvice(view, pace)];
+}
+
+const TEN_MINUTES_MS = 600_000;
+// A faster handler hardly ever waits for something: more at a time would not help it much.
+const SLOW_TASK_MS = 20;
+
+const fullAdvice = ({ working, concurrency }: QueueView): string =>
+  `all ${String(working)} runs are at work: raise max-runs, or concurrency (now ${String(concurrency)})`;
+
+function paceAdvice({ concurrency }: QueueView, { tasks, ms }: Pace): string {
+  const eachMs = (ms / tasks) * concurrency;
+  const each = `a task takes about ${formatDuration(eachMs)}`;
+  if (eachMs < SLOW_TASK_MS) return `${each}: start runs more often, or several at a time`;
+  return `${each}, ${String(concurrency)} at a time in a run: raise concurrency, or start more runs`;
+}

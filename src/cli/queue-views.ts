@@ -1,0 +1,39 @@
+import type { QueueConfig } from "../config/config.ts";
+import { ticksOf } from "../cron/ticks.ts";
+import { QueueRuns } from "../host/queue-runs.ts";
+import { recordsOf, type RunRecord } from "../host/run-record.ts";
+import type { Depth } from "../ports/broker.ts";
+import type { QueueView } from "./queue-outlook.ts";
+
+/** A queue as this host sees it. What the host may not read is as if it knew nothing: nor that runs are late. */
+export function viewOf(queue: QueueConfig, depth: Depth, nowMs: number): QueueView {
+  const { maxRuns, concurrency, every } = queue;
+  const about = { depth, nowMs, maxRuns, concurrency };
+  const memory = memoryOf(queue, nowMs);
+  if (memory === undefined) {
+    return { ...about, records: [], working: 0, lastRunAt: undefined, nextTick: undefined };
+  }
+  return { ...about, ...memory, nextTick: every === undefined ? undefined : ticksOf(every) };
+}
+
+type Memory = Pick<QueueView, "records" | "working" | "lastRunAt">;
+
+function memoryOf({ name, storePath }: QueueConfig, nowMs: number): Memory | undefined {
+  try {
+    const runs = new QueueRuns({ storePath, queue: name });
+    const records = recordsOf(runs.history(nowMs));
+    return { records, working: runs.working().length, lastRunAt: lastRunAt(runs, records, nowMs) };
+  } catch {
+    return undefined; // another user's folder: the status of the queue does not depend on it
+  }
+}
+
+function lastRunAt(runs: QueueRuns, records: readonly RunRecord[], nowMs: number): number | undefined {
+  const emptyAt = runs.emptyRuns()?.lastAt;
+  const times = [
+    ...records.map(({ startedAt, end }) => end?.at ?? startedAt),
+    ...(emptyAt === undefined ? [] : [emptyAt]),
+    ...(runs.waiting() === undefined ? [] : [nowMs]),
+  ];
+  return times.length === 0 ? undefined : Math.max(...times);
+}

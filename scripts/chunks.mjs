@@ -2,7 +2,7 @@
 // line in it, used or not; esbuild alone makes a file for each set of modules that go together, some hundred.
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 
 /** @typedef {import("esbuild").Plugin} Plugin */
@@ -55,16 +55,33 @@ function builtinOf(path) {
     Object.defineProperty(exports, name, { enumerable: true, get: () => (taken ??= process.getBuiltinModule("${path}"))[name] });`;
 }
 
+// `performance` makes Node load ten modules when it is first said; this clock is there.
+const CLOCK = "memq:clock";
+/** @type {Plugin} */
+const clock = {
+  name: "clock",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^memq:clock$/ }, () => ({ path: "clock", namespace: "clock" }));
+    bundler.onLoad({ filter: /./, namespace: "clock" }, () => ({
+      contents: "export const elapsedMs = () => Number(process.hrtime.bigint()) / 1e6;",
+    }));
+  },
+};
+
 /**
  * The options of a build whose commands load one file for what all of them need, and one for each of the PARTS.
  * @param {import("esbuild").BuildOptions & { absWorkingDir: string, entryPoints: string[] }} options
  * @returns {Promise<import("esbuild").BuildOptions>}
  */
 export async function inFewChunks(options) {
-  const plugins = [builtinsOnUse];
-  const { metafile } = await build({ ...options, plugins, splitting: true, metafile: true, write: false });
-  return { ...options, splitting: true, plugins: [together(metafile.inputs, options), ...plugins] };
+  const plugins = [clock, builtinsOnUse];
+  const shared = { ...options, splitting: true, inject: [CLOCK], define: { "performance.now": "elapsedMs" } };
+  const { metafile } = await build({ ...shared, plugins, metafile: true, write: false });
+  return { ...shared, plugins: [together(metafile.inputs, options), ...plugins] };
 }
+
+/** @param {string} path */
+const partOf = (path) => Object.entries(PARTS).find(([, paths]) => paths.includes(path))?.[0];
 
 /**
  * esbuild puts modules into one file when the same entry points, commands and lazy imports, reach all of them. So
@@ -87,6 +104,19 @@ function together(inputs, { absWorkingDir, entryPoints }) {
   return {
     name: "together",
     setup(bundler) {
+      // One file to come in by for all that a part is asked for.
+      bundler.onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
+        const part =
+          kind === "dynamic-import" ? partOf(relative(absWorkingDir, join(resolveDir, path))) : undefined;
+        return part === undefined ? undefined : { path: part, namespace: "part" };
+      });
+      bundler.onLoad({ filter: /./, namespace: "part" }, ({ path }) => {
+        const own = PARTS[/** @type {keyof typeof PARTS} */ (path)];
+        const others = [...imports(own[0] ?? ""), ...own.map((file) => join(absWorkingDir, file))];
+        const statements = others.map((other) => `import ${JSON.stringify(other)};`);
+        const exports = own.map((file) => `export * from ${JSON.stringify(join(absWorkingDir, file))};`);
+        return { contents: [...statements, ...exports].join(""), resolveDir: absWorkingDir };
+      });
       bundler.onResolve({ filter: /^memq:core$/ }, () => ({ path: "core", namespace: "group" }));
       bundler.onLoad({ filter: /./, namespace: "group" }, () => ({
         // Reached, and not run.
@@ -103,18 +133,23 @@ function together(inputs, { absWorkingDir, entryPoints }) {
 }
 
 /**
- * The core, which is what all commands and what more than one part needs; then the parts.
+ * The core, which is what commands share with anything else, and what more than one part needs; then the parts.
  * @param {Inputs} inputs
  * @param {readonly string[]} commands
  */
 function groupsOf(inputs, commands) {
   const needs = commands.map((path) => closureOf(inputs, path));
+  const others = lazyImportsIn(inputs).map((path) => closureOf(inputs, path));
   const parts = Object.values(PARTS).map(
     (paths) => new Set(paths.flatMap((path) => [...closureOf(inputs, path)])),
   );
-  const core = Object.keys(inputs).filter(
-    (path) => needs.every((all) => all.has(path)) || parts.filter((all) => all.has(path)).length > 1,
-  );
+  const core = Object.keys(inputs).filter((path) => {
+    if (needs.every((all) => all.has(path))) return true;
+    const inParts = parts.filter((all) => all.has(path)).length;
+    const isShared =
+      needs.some((all) => all.has(path)) && [...needs, ...others].filter((all) => all.has(path)).length > 1;
+    return inParts > 1 || (inParts === 0 && isShared);
+  });
   return [core, ...parts.map((all) => [...all].filter((path) => !core.includes(path)))];
 }
 

@@ -50,7 +50,7 @@ export class InputPrint {
   /** Reads up to a place; what was read behind it, or false: it is not the same. */
   async #passed(pieces: AsyncIterator<Buffer>, place: PrintedPlace): Promise<Buffer | false> {
     let rest: Buffer = Buffer.alloc(0);
-    for (let left = place.bytes; left > 0; ) {
+    for (let left = place.bytes; left > 0;) {
       const next = await pieces.next();
       if (next.done === true) return false;
       rest = next.value.subarray(Math.min(left, next.value.length));

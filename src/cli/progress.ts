@@ -1,5 +1,5 @@
 import type { RunEvent } from "../telemetry/events.ts";
-import type { Io } from "./io.ts";
+import { isWatched, type Io } from "./io.ts";
 
 /** A live line on a terminal; nothing elsewhere. */
 export interface Progress {
@@ -19,7 +19,7 @@ function widthOf({ stderr: { columns = 0 } }: Io): number {
 
 /** Draws how far a run is, where somebody can see it. */
 export function startProgress(io: Io, quiet: boolean): Progress {
-  if (io.stderr.isTTY !== true || quiet) {
+  if (quiet || !isWatched(io)) {
     return { count: () => undefined, clear: () => undefined, end: () => undefined };
   }
   const counts = { done: 0, retry: 0, dead: 0 };

@@ -5,6 +5,7 @@ import type { Broker } from "../ports/broker.ts";
 import type { Registry } from "../run/registry.ts";
 import { brokerJson, brokerText } from "./queues.ts";
 import { counted } from "./printable.ts";
+import { scheduleFaults } from "./schedule-check.ts";
 import { surveyTasks, type TaskSurvey, type Verdict } from "./task-verdicts.ts";
 
 /** What trying one queue came to. */
@@ -23,6 +24,7 @@ export async function checkQueue(memq: Memq, queue: QueueConfig): Promise<QueueC
   const registry = await attempted(errors, () => memq.registry(queue.name));
   const broker = await attempted(errors, () => reach(memq, queue));
   const survey = await attempted(errors, () => surveyed(queue, broker, registry));
+  if (registry !== undefined) errors.push(...scheduleFaults(memq, queue, registry));
   return {
     queue,
     errors,

@@ -1,3 +1,4 @@
+import { isWatched } from "./io.ts";
 import { MemqError } from "../errors.ts";
 import type { SlotHolder } from "../host/run-slots.ts";
 import type { QueueReport, RunReport } from "../run/report.ts";
@@ -30,11 +31,11 @@ function tellFaults(session: Session, { queue, failure, warnings = [] }: QueueRe
 }
 
 function tellQueues(session: Session, report: RunReport, summary: Summary): void {
-  const isWatched = session.io.stderr.isTTY === true || session.parsed.flag("verbose");
+  const namesHolders = isWatched(session.io) || session.parsed.flag("verbose");
   for (const queue of report.queues) {
     if (summary === "text") session.complain(summaryLine(queue));
-    else if (worthSaying(queue) || session.io.stderr.isTTY === true) session.say(summaryLine(queue));
-    if (isWatched) for (const line of holderLines(queue)) session.say(line);
+    else if (worthSaying(queue) || isWatched(session.io)) session.say(summaryLine(queue));
+    if (namesHolders) for (const line of holderLines(queue)) session.say(line);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Memq } from "../memq.ts";
 import { openConfiguration, openSoundParts, type SoundMemq } from "./configuration.ts";
 import type { Io } from "./io.ts";
 import { COMMON_OPTIONS, describeOptions, parseOptions, type Options, type Parsed } from "./options.ts";
-import { watchOutput } from "./output.ts";
+import { watchOutput, type Output } from "./output.ts";
 import { printableLines } from "./printable.ts";
 import { version } from "./package-files.ts";
 
@@ -41,17 +41,18 @@ export interface Session {
 /** Parses, runs the action, prints its error, and resolves with the exit code. */
 export async function runCommand(
   command: Command,
-  { argv, io }: { readonly argv: readonly string[]; readonly io: Io },
+  { argv, io: given }: { readonly argv: readonly string[]; readonly io: Io },
   action: (session: Session) => Promise<number>,
 ): Promise<number> {
   muteNodeWarnings();
-  const output = watchOutput(io);
+  const output = watchOutput(given);
+  const { io } = output;
   let tone = toneOf(argv);
   try {
     const parsed = parseOptions(argv, { ...COMMON_OPTIONS, ...command.options });
     tone = { json: parsed.flag("json"), verbose: parsed.flag("verbose") };
     const code =
-      shortAnswer(command, parsed, io) ?? (await withSession(command, { parsed, io, tone }, action));
+      shortAnswer(command, parsed, io) ?? (await withSession(command, { parsed, output, tone }, action));
     await output.written();
     output.endProcess(code);
     return code;
@@ -84,15 +85,16 @@ function shortAnswer(command: Command, parsed: Parsed, io: Io): number | undefin
 
 interface Surroundings {
   readonly parsed: Parsed;
-  readonly io: Io;
+  readonly output: Output;
   readonly tone: Tone;
 }
 
 async function withSession(
   command: Command,
-  { parsed, io, tone }: Surroundings,
+  { parsed, output, tone }: Surroundings,
   action: (session: Session) => Promise<number>,
 ): Promise<number> {
+  const { io } = output;
   let memq: Memq | undefined;
   const complainOf: Session["complainOf"] = (error, about) => {
     const name = about === undefined ? command.name : `${command.name}: ${about}`;
@@ -107,7 +109,9 @@ async function withSession(
       memq = sound.memq;
       return sound;
     },
-    print: (line) => void io.stdout.write(`${line}\n`),
+    print: (line) => {
+      output.print(line);
+    },
     say: (line) => {
       if (!parsed.flag("quiet")) io.stderr.write(`${line}\n`);
     },

@@ -76,7 +76,11 @@ export const QUEUE_SETTINGS = {
     default: "900KB",
     doc: "Largest encoded task; a larger one is refused when it is published.",
   },
-  bundle: { type: BUNDLE, default: "auto", doc: "Tasks per memcached item in bulk publishing.", ahead: true },
+  bundle: {
+    type: BUNDLE,
+    default: "auto",
+    doc: "Tasks per memcached item in bulk publishing. `auto`: by what tasks took in the last runs.",
+  },
   secret: {
     type: TEXT,
     doc: "Signs tasks and refuses unsigned ones. Only as `env:NAME`.",

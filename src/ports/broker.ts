@@ -1,8 +1,10 @@
-import type { ErrorCode } from "../errors.ts";
 import type { Draft, Task, TaskRecord, TaskState } from "../task/task.ts";
 import type { Outcome } from "../task/outcome.ts";
 import type { Bulks } from "./bulks.ts";
 import type { Notes } from "./notes.ts";
+import type { Published } from "./published.ts";
+
+export type { Published } from "./published.ts";
 
 /**
  * A broker keeps the tasks of one queue, for one owner: the run, worker or command that opened it.
@@ -83,6 +85,8 @@ export interface Capabilities {
   readonly delay: boolean;
   readonly keys: boolean;
   readonly list: boolean;
+  /** It may keep several tasks in one piece, as many as their pace allows: runs leave it a note. */
+  readonly bundles?: boolean;
 }
 
 /** How long an owner may hold tasks without renewing. Owners renew three times as often. */
@@ -90,15 +94,6 @@ export const LEASE_MS = 30_000;
 
 /** The most tasks in one call of publish, claim or settle. Adapters may count on it. */
 export const MAX_BATCH = 1_000;
-
-export type Published =
-  | {
-      readonly kind: "kept";
-      readonly id: string;
-      /** The task it took the place of. */ readonly replaced?: string;
-    }
-  | { readonly kind: "duplicate"; readonly of: string; readonly state: TaskState }
-  | { readonly kind: "refused"; readonly code: ErrorCode; readonly reason: string };
 
 export interface ClaimRequest {
   readonly limit: number;

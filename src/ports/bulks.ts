@@ -1,6 +1,6 @@
 import { MemqError } from "../errors.ts";
 import type { Draft } from "../task/task.ts";
-import type { Published } from "./broker.ts";
+import type { Published } from "./published.ts";
 
 /**
  * Bulks that have a name: their tasks are kept together with the place that their publisher has come to, so that

@@ -6,6 +6,7 @@ import type { Listener } from "../telemetry/events.ts";
 import { attempt, type AttemptParts } from "./attempt.ts";
 import type { Budget, LimitReached } from "./budget.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { leavePace } from "./pace.ts";
 import { proceed } from "./proceed.ts";
 import type { Registry } from "./registry.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
@@ -136,6 +137,7 @@ class Batch {
     clearTimeout(this.#grace);
     await this.#settler.flush().catch(this.#fail);
     await this.#supply.handBack().catch(this.#fail);
+    await leavePace(this.#parts.broker, this.#supply.meanMs).catch(this.#fail);
     const { queue } = this.#parts.broker;
     await this.#dispatcher.close((error) => {
       this.#parts.tell({ kind: "stray", queue, error });

@@ -1,3 +1,4 @@
+import { MemqError } from "../errors.ts";
 import type { Broker, Settled, Settlement } from "../ports/broker.ts";
 import type { Listener, RunEvent } from "../telemetry/events.ts";
 
@@ -64,9 +65,20 @@ export class Settler {
   async #settlePending(): Promise<void> {
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0, GROUP_LIMIT);
-      const answers = await this.#parts.broker.settle(group);
+      const answers = await this.#settle(group);
       for (const [index, recorded] of group.entries()) this.#tell(recorded, answers[index]);
       await eventLoopTurn();
+    }
+  }
+
+  // What the store was too busy for is known all the same: it is settled with the next flush, at the latest when
+  // the run ends. Forgotten, it would be handed back as not done, and run twice.
+  async #settle(group: readonly Recorded[]): Promise<readonly Settled[]> {
+    try {
+      return await this.#parts.broker.settle(group);
+    } catch (error) {
+      if (isUntouched(error)) this.#pending.unshift(...group);
+      throw error;
     }
   }
 
@@ -75,6 +87,10 @@ export class Settler {
     tell(answer === "settled" ? event : { kind: "leaseLost", queue: broker.queue, task: claim.task });
   }
 }
+
+/** Errors after which certainly nothing of a settle is recorded, so that it can be repeated. */
+const isUntouched = (error: unknown): boolean =>
+  error instanceof MemqError && (error.code === "BUSY" || error.code === "STORE_FULL");
 
 const ignoreReported = (): void => undefined;
 

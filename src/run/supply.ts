@@ -50,6 +50,11 @@ export class Supply {
     return this.#reached() ?? this.#idleKind();
   }
 
+  /** What a task took lately, in ms; 0 before the first. */
+  get meanMs(): number {
+    return this.#size.meanMs;
+  }
+
   /** No claim is taken any more in this round. */
   close(): void {
     this.#isClosed = true;

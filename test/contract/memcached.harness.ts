@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openMemcachedBroker } from "../../src/adapters/memcached/broker.ts";
-import { decodeControl } from "../../src/adapters/memcached/control.ts";
+import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
 import { keyedNameOf, keysOf, memberOf, randomName } from "../../src/adapters/memcached/names.ts";
 import { decodeRecord, encodeRecord } from "../../src/adapters/memcached/record.ts";

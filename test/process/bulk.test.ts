@@ -31,7 +31,9 @@ function lines(count: number, from = 0): string {
 }
 
 async function waiting(): Promise<number> {
-  const { queues } = json(await project.run("memq", ["status", "--json"])) as { queues: { waiting: number }[] };
+  const { queues } = json(await project.run("memq", ["status", "--json"])) as {
+    queues: { waiting: number }[];
+  };
   return queues[0]?.waiting ?? 0;
 }
 
@@ -46,11 +48,11 @@ async function killAt(count: number, args: readonly string[]): Promise<number> {
 }
 
 const BROKERS = [
-  { name: "the embedded store", needs: undefined, config: (): string => "retry = none\n" },
+  { name: "the embedded store", needs: undefined, config: (): string => "" },
   {
     name: "memcached",
     needs: noMemcached,
-    config: (): string => `retry = none\nqueueip = 127.0.0.1\nqueueport = ${String(server?.port)}\n`,
+    config: (): string => `queueip = 127.0.0.1\nqueueport = ${String(server?.port)}\n`,
   },
 ];
 
@@ -71,28 +73,32 @@ describe.each(BROKERS)("a bulk on $name", ({ needs, config }) => {
     if (needs === undefined) project.remove();
   });
 
-  test("that is killed half-way and run again publishes each line exactly once", { timeout: 120_000 }, async () => {
-    const count = 50_000;
-    write("users.txt", lines(count));
-    const args = ["push", "--from", "users.txt", "--bulk", "spring"];
-    const first = await killAt(3_000, args);
-    expect(first).toBeLessThan(count);
-    const second = await killAt(first + 3_000, args);
-    expect(second).toBeLessThan(count);
-    const over = await project.run("memq", ["wait", "spring", "--for", "1s"]);
-    expect(over.code).toBe(75);
-    expect(over.stderr).toContain("not to its end");
-    const waiter = project.start("memq", ["wait", "spring", "--for", "100s", "--json"]);
-    const [ended, run] = await Promise.all([publish(...args, "--json"), project.run("runjobs")]);
-    expect([ended.code, json(ended)]).toEqual([0, { kept: count, duplicate: 0, refused: 0 }]);
-    expect(run.code).toBe(0);
-    expect((await project.run("runjobs")).code).toBe(0);
-    const pushed = project.lines();
-    expect(pushed).toHaveLength(count);
-    expect(new Set(pushed).size).toBe(count);
-    const waited = await waiter.ended;
-    expect([waited.code, json(waited)]).toMatchObject([0, { kept: count, done: count, dead: 0, left: 0 }]);
-  });
+  test(
+    "that is killed half-way and run again publishes each line exactly once",
+    { timeout: 120_000 },
+    async () => {
+      const count = 50_000;
+      write("users.txt", lines(count));
+      const args = ["push", "--from", "users.txt", "--bulk", "spring"];
+      const first = await killAt(3_000, args);
+      expect(first).toBeLessThan(count);
+      const second = await killAt(first + 3_000, args);
+      expect(second).toBeLessThan(count);
+      const over = await project.run("memq", ["wait", "spring", "--for", "1s"]);
+      expect(over.code).toBe(75);
+      expect(over.stderr).toContain("not to its end");
+      const waiter = project.start("memq", ["wait", "spring", "--for", "100s", "--json"]);
+      const [ended, run] = await Promise.all([publish(...args, "--json"), project.run("runjobs")]);
+      expect([ended.code, json(ended)]).toEqual([0, { kept: count, duplicate: 0, refused: 0 }]);
+      expect(run.code).toBe(0);
+      expect((await project.run("runjobs")).code).toBe(0);
+      const pushed = project.lines();
+      expect(pushed).toHaveLength(count);
+      expect(new Set(pushed).size).toBe(count);
+      const waited = await waiter.ended;
+      expect([waited.code, json(waited)]).toMatchObject([0, { kept: count, done: count, dead: 0, left: 0 }]);
+    },
+  );
 
   test("that is over and run again publishes only what the file has grown by", async () => {
     write("users.txt", lines(1_500));
@@ -120,7 +126,7 @@ describe.each(BROKERS)("a bulk on $name", ({ needs, config }) => {
 
   test("is waited for with one exit code", async () => {
     write("calls.ndjson", `["push","a"]\n["fail"]\n["push","b"]\n`);
-    await publish("--from", "calls.ndjson", "--format", "ndjson", "--bulk", "mixed");
+    await publish("--from", "calls.ndjson", "--format", "ndjson", "--retries", "0", "--bulk", "mixed");
     const early = await project.run("memq", ["wait", "mixed", "--for", "0s"]);
     expect([early.code, early.stdout]).toEqual([75, "bulk mixed: 0 done, 0 dead, 3 left\n"]);
     await project.run("runjobs");
@@ -132,7 +138,15 @@ describe.each(BROKERS)("a bulk on $name", ({ needs, config }) => {
 
   test("publishes the good lines and writes the bad ones to --errors", async () => {
     write("calls.ndjson", `["push","a"]\nnonsense\n["push","b"]\r\n["_hidden"]\n\n["push","c"]\n`);
-    const ended = await publish("--from", "calls.ndjson", "--format", "ndjson", "--errors", "bad.ndjson", "--json");
+    const ended = await publish(
+      "--from",
+      "calls.ndjson",
+      "--format",
+      "ndjson",
+      "--errors",
+      "bad.ndjson",
+      "--json",
+    );
     expect([ended.code, json(ended)]).toEqual([65, { kept: 3, duplicate: 0, refused: 2 }]);
     expect(ended.stderr).toBe("2 lines refused: see bad.ndjson\n");
     const bad = readFileSync(join(project.folder, "bad.ndjson"), "utf8").trim().split("\n");
@@ -180,7 +194,7 @@ describe("the input of a bulk", () => {
     }
     expect((await running.ended).code).toBe(0);
     expect(most).toBeGreaterThan(10);
-    expect(most).toBeLessThan(170); // measured: 105 to 135, whatever the length
+    expect(most).toBeLessThan(180); // seen: 129 to 157, with 300,000 lines as with a million
   });
 
   test("without a name cannot be resumed, and a name needs a file", async () => {
@@ -200,20 +214,25 @@ describe.skipIf(noMemcached !== undefined)("a bulk on a memcached without room",
     await small.stop();
   });
 
-  test.each([[], ["--bulk", "large"]])("is cut short and tells what is kept (%s %s)", async (...named) => {
+  test.each([
+    ["without a name", []],
+    ["with a name", ["--bulk", "large"]],
+  ])("%s is cut short and tells what is kept", async (_name, named) => {
     await small.command("flush_all");
     const config = `queueip = 127.0.0.1\nqueueport = ${String(small.port)}\n`;
     project = makeProject({ config, handler: HANDLER });
     try {
       const line = "x".repeat(400);
       write("users.txt", Array.from({ length: 40_000 }, (_, at) => `${String(at)} ${line}\n`).join(""));
-      const ended = await publish("none", "--from", "users.txt", "--json", ...named);
+      const ended = await publish("push", "--from", "users.txt", "--json", ...named);
       expect(ended.code).toBe(75);
       const { kept } = json(ended) as { kept: number };
       expect(kept).toBeGreaterThan(1_000);
       expect(kept).toBeLessThan(40_000);
-      expect(await waiting()).toBe(kept);
       expect(ended.stderr).toContain("QUEUE_FULL");
+      await project.run("runjobs");
+      expect(new Set(project.lines()).size).toBe(kept);
+      expect(project.lines()).toHaveLength(kept);
     } finally {
       project.remove();
     }
@@ -223,9 +242,10 @@ describe.skipIf(noMemcached !== undefined)("a bulk on a memcached without room",
 /** Of a process, as the kernel counts it; 0 when it is gone. */
 function residentMb(pid: number): number {
   try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${String(pid)}/status`, "utf8"))?.[1] ?? 0) / 1_024;
+    return (
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${String(pid)}/status`, "utf8"))?.[1] ?? 0) / 1_024
+    );
   } catch {
     return 0;
   }
 }
-

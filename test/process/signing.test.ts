@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { decodeControl } from "../../src/adapters/memcached/control.ts";
+import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
 import { keysOf } from "../../src/adapters/memcached/names.ts";
 import type { Wire } from "../../src/adapters/memcached/wire.ts";

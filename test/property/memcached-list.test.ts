@@ -31,16 +31,26 @@ function plotOf(seed: number): Plot {
   };
 }
 
-test("whatever order things happen in and whatever goes wrong, kept tasks run or become dead letters", { timeout: 600_000 }, async () => {
-  const seen: Record<string, number> = {};
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + TALES; seed++) {
-    const tale = new Tale(plotOf(seed));
-    const faults = await tale.play();
-    for (const [what, count] of Object.entries(tale.seen)) seen[what] = (seen[what] ?? 0) + count;
-    if (faults.length === 0) continue;
-    const again = new Tale({ ...plotOf(seed), isTraced: true });
-    await again.play();
-    expect.fail([`seed ${String(seed)}: ${faults.join("; ")}`, JSON.stringify(plotOf(seed)), ...again.world.trace].join("\n"));
-  }
-  if (process.env["MEMQ_TALES"] !== undefined) console.log(JSON.stringify(seen));
-});
+test(
+  "whatever order things happen in and whatever goes wrong, kept tasks run or become dead letters",
+  { timeout: 600_000 },
+  async () => {
+    const seen: Record<string, number> = {};
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + TALES; seed++) {
+      const tale = new Tale(plotOf(seed));
+      const faults = await tale.play();
+      for (const [what, count] of Object.entries(tale.seen)) seen[what] = (seen[what] ?? 0) + count;
+      if (faults.length === 0) continue;
+      const again = new Tale({ ...plotOf(seed), isTraced: true });
+      await again.play();
+      expect.fail(
+        [
+          `seed ${String(seed)}: ${faults.join("; ")}`,
+          JSON.stringify(plotOf(seed)),
+          ...again.world.trace,
+        ].join("\n"),
+      );
+    }
+    if (process.env["MEMQ_TALES"] !== undefined) console.log(JSON.stringify(seen));
+  },
+);

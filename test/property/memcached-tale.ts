@@ -59,6 +59,7 @@ export class Tale {
   #names = 0;
   #respawns = 0;
   #putBacks = 0;
+  #isDrained = false;
   /** Things done by tasks that ended, for a look at what the tales cover. */
   readonly seen = { alone: 0, retried: 0, dead: 0, lost: 0, cancelled: 0, duplicate: 0 };
 
@@ -314,14 +315,14 @@ export class Tale {
         for (const beat of party.beats) world.server.evict(beat);
       }
       world.tick(120);
-      let isIdle = false;
+      this.#isDrained = false;
       this.#begin(`D${String(round)}`, async (party) => {
-        isIdle = await this.#drainOnce(party);
+        this.#isDrained = await this.#drainOnce(party);
       });
       for (let step = 0; await world.step(); step++)
         if (step > 20 * MOST_STEPS) this.faults.push("the drain never ends");
       if (this.faults.length > 0) return;
-      if (isIdle && world.lateCount === 0) return;
+      if (this.#isDrained && world.lateCount === 0) return;
     }
     this.faults.push("the queue is never drained");
   }

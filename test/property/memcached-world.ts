@@ -281,16 +281,13 @@ const settled = (): Promise<void> =>
   });
 
 function shown(operation: Operation): string {
-  const value =
-    "value" in operation
-      ? ` ${JSON.stringify(
-          operation.value
-            .toString()
-            .trimEnd()
-            .slice(0, 300)
-            .replace(/^-{9,}/, "---"),
-        )}`
-      : "";
-  const cas = "cas" in operation && operation.cas !== undefined ? ` @${String(operation.cas)}` : "";
-  return `${operation.kind} ${operation.key.replace("mq:q:", "")}${cas}${value}`;
+  const { key, value, cas } = { value: "", cas: undefined, ...operation };
+  const text = value
+    .toString()
+    .trimEnd()
+    .slice(0, 300)
+    .replace(/^-{9,}/, "---");
+  return [operation.kind, key.replace("mq:q:", ""), cas === undefined ? "" : `@${String(cas)}`, text].join(
+    " ",
+  );
 }

@@ -32,7 +32,11 @@ export class FakeMemcached {
         return item === undefined ? { kind: "missing" } : { kind: "ok", cas: item.cas, value: item.value };
       case "add":
         if (item !== undefined) return { kind: "exists" };
-        return this.#put(operation.key, Buffer.from(operation.value), expiry(this.#now(), operation.ttlSeconds));
+        return this.#put(
+          operation.key,
+          Buffer.from(operation.value),
+          expiry(this.#now(), operation.ttlSeconds),
+        );
       case "replace":
         if (item === undefined) return { kind: "missing" };
         if (item.cas !== operation.cas) return { kind: "exists" };

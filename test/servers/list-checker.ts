@@ -1,4 +1,4 @@
-import { decodeControl } from "../../src/adapters/memcached/control.ts";
+import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
 import { bucketEntries, bucketOf, parseEntry } from "../../src/adapters/memcached/entries.ts";
 import { keysOf } from "../../src/adapters/memcached/names.ts";
@@ -70,7 +70,9 @@ function namesIn(items: Items, queue: string, control: Control): Named {
   const keys = keysOf(queue);
   const list = (name: string): string => items.get(keys.list(control.epoch, name))?.toString("latin1") ?? "";
   const names = (text: string): string[] => text.split(",").flatMap((one) => parseEntry(one)?.name ?? []);
-  const waiting = control.lists.flatMap(({ name }, at) => names(list(name).slice(at === 0 ? control.offset : 0)));
+  const waiting = control.lists.flatMap(({ name }, at) =>
+    names(list(name).slice(at === 0 ? control.offset : 0)),
+  );
   const staked = control.stakes.flatMap((stake) =>
     stake.kind === "sweep" ? [] : stake.entries.flatMap((text) => parseEntry(text)?.name ?? []),
   );
@@ -108,15 +110,18 @@ function faultsOf(items: Items, queue: string, control: Control): string[] {
   const faults: string[] = [];
   const [first] = control.lists;
   const head = items.get(keys.list(control.epoch, first?.name ?? ""));
-  if (head !== undefined && control.offset > head.length) faults.push("the first list is shorter than its claimed part");
+  if (head !== undefined && control.offset > head.length)
+    faults.push("the first list is shorter than its claimed part");
   for (const { name } of control.lists.slice(1)) {
     if (!items.has(keys.list(control.epoch, name))) faults.push(`list ${name} is named and not there`);
   }
   const stakes = control.stakes.map(({ id }) => id);
   if (new Set(stakes).size < stakes.length) faults.push("two stakes have one name");
   for (const stake of control.stakes) {
-    if (stake.kind === "sweep" && stake.to > control.sweptTo) faults.push("a sweep goes beyond the queue's clock");
-    if (stake.kind === "sweep" && bucketOf(stake.from) > bucketOf(stake.to)) faults.push("a sweep goes backwards");
+    if (stake.kind === "sweep" && stake.to > control.sweptTo)
+      faults.push("a sweep goes beyond the queue's clock");
+    if (stake.kind === "sweep" && bucketOf(stake.from) > bucketOf(stake.to))
+      faults.push("a sweep goes backwards");
   }
   return faults;
 }

@@ -1,7 +1,7 @@
 import { bulkTaken } from "../../ports/bulks.ts";
 import type { BulkCount, BulkKept, Bulks, BulkState, BulkStep } from "../../ports/bulks.ts";
 import type { Draft } from "../../task/task.ts";
-import type { Desk } from "./broker.ts";
+import type { Bell } from "./bell.ts";
 import { encode, takeIn, type Ready } from "./publishing.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
@@ -17,11 +17,17 @@ interface BulkRow {
 // Long enough for whoever asks on Monday what became of Friday's bulk, and then some.
 const REMEMBERED_MS = 30 * 24 * 3_600_000;
 
+/** What they work with once the store is open. */
+interface OpenQueue {
+  readonly queue: StoredQueue;
+  readonly bell: Bell;
+}
+
 /** The bulks of a queue: a row each in the table `bulk`, whose number stands in the rows of their tasks. */
 export class EmbeddedBulks implements Bulks {
-  readonly #open: () => Promise<Desk>;
+  readonly #open: () => Promise<OpenQueue>;
 
-  constructor(open: () => Promise<Desk>) {
+  constructor(open: () => Promise<OpenQueue>) {
     this.#open = open;
   }
 

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SqliteModule } from "./sqlite.ts";
 
 /** The package that brings SQLite where Node's own is missing or too old. */
 export const PACKAGE = "@photostructure/sqlite";
@@ -11,7 +10,7 @@ export const PACKAGE = "@photostructure/sqlite";
  * file and to read the parts of the package that the store has no use for takes a command 5 ms. Undefined wherever
  * the way is not this plain (a build of the user's own, another layout): then the package is loaded as usual.
  */
-export function loadPrebuilt(): SqliteModule | undefined {
+export function loadPrebuilt(): unknown {
   const file = prebuiltFile();
   if (file === undefined) return undefined;
   const addon: { exports: unknown } = { exports: {} };
@@ -20,7 +19,7 @@ export function loadPrebuilt(): SqliteModule | undefined {
   } catch {
     return undefined; // the package tries, and fails with a reason
   }
-  return isSqlite(addon.exports) ? addon.exports : undefined;
+  return addon.exports;
 }
 
 function prebuiltFile(): string | undefined {
@@ -29,7 +28,8 @@ function prebuiltFile(): string | undefined {
   if (folder === undefined || process.env["@PHOTOSTRUCTURE/SQLITE_PREBUILD"] !== undefined) return undefined;
   if (existsSync(join(folder, "build"))) return undefined;
   const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);
-  const libc = process.platform === "linux" && existsSync("/etc/alpine-release") ? ".musl.node" : ".glibc.node";
+  const libc =
+    process.platform === "linux" && existsSync("/etc/alpine-release") ? ".musl.node" : ".glibc.node";
   const names = namesIn(prebuilds).filter((name) => name.endsWith(libc));
   return names.length === 1 ? join(prebuilds, names[0] ?? "") : undefined;
 }
@@ -52,6 +52,3 @@ function namesIn(folder: string): readonly string[] {
     return []; // nothing is built for this system
   }
 }
-
-const isSqlite = (exports: unknown): exports is SqliteModule =>
-  typeof exports === "object" && exports !== null && "DatabaseSync" in exports;

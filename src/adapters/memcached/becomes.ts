@@ -19,14 +19,14 @@ export interface Mark {
 
 /** What becomes of a record: one function per step of its life. */
 export const becomes = {
-  /** Attempts are on record before the handler is called. */
+  /** Attempts are on record before the handler is called; what others have charged meanwhile is never taken back. */
   marked: (record: StoredRecord, { run, attempts }: Mark): StoredRecord => ({
     ...record,
     marked: true,
     run,
     members: record.members.map((member, index) => ({
       ...member,
-      attempts: attempts.get(index) ?? member.attempts,
+      attempts: Math.max(attempts.get(index) ?? 0, member.attempts),
     })),
   }),
 
@@ -110,14 +110,18 @@ function idle(record: StoredRecord): Omit<StoredRecord, "run"> {
   return { ...rest, marked: true };
 }
 
-/** Whether only a cancel came between: the same state, written by the same party. */
+/** Whether only a cancel came between: the same state, written by the same party, with the same charges. */
 export function isSameLife(one: StoredRecord, other: StoredRecord): boolean {
-  return (
-    one.writer === other.writer &&
-    one.nonce === other.nonce &&
-    one.due === other.due &&
-    one.run?.stake === other.run?.stake &&
-    one.run?.generation === other.run?.generation &&
-    (one.state === other.state || other.state === "cancelled")
-  );
+  const isSameState =
+    other.state === "cancelled" || (one.state === other.state && one.members.every(isCharged(other.members)));
+  const isSameWrite = one.writer === other.writer && one.nonce === other.nonce && one.due === other.due;
+  return isSameState && isSameWrite && isSameRun(one.run, other.run);
 }
+
+const isSameRun = (one: Run | undefined, other: Run | undefined): boolean =>
+  one?.stake === other?.stake && one?.generation === other?.generation;
+
+const isCharged =
+  (members: readonly Member[]) =>
+  ({ attempts }: Member, index: number): boolean =>
+    members[index]?.attempts === attempts;

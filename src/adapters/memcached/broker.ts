@@ -72,7 +72,13 @@ export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
 
 /** One owner of a queue on memcached: docs/memcached-layout.md. */
 class MemcachedBroker implements Broker {
-  readonly capabilities: Capabilities = { durability: "memory", delay: true, keys: true, list: true };
+  readonly capabilities: Capabilities = {
+    durability: "memory",
+    delay: true,
+    keys: true,
+    list: true,
+    bundles: true,
+  };
   readonly notes: Notes;
   readonly bulks: Bulks;
   readonly #shop: Workshop;

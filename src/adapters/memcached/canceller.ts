@@ -2,7 +2,9 @@ import type { Cancelled } from "../../ports/broker.ts";
 import { becomes } from "./becomes.ts";
 import { isKeyed, keyedNameOf, memberId, memberOf, taskIdOf } from "./names.ts";
 import type { Parts } from "./parts.ts";
+import type { Control } from "./control.ts";
 import { Stakes } from "./places.ts";
+import type { Place } from "./places.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import type { StoredRecord } from "./record.ts";
 import { itemOf } from "./session.ts";
@@ -63,18 +65,27 @@ export class Canceller {
     if (item === undefined || now === undefined) return "absent";
     const decoded = decodeRecord(item.value);
     if (decoded.kind !== "record") return this.#remove(target, epoch, item);
-    const found: Found = { ...target, stored: decoded.record, item };
-    if (!isThere(found)) return "absent";
     await this.#parts.time.known();
-    const place = new Stakes(now.control).placeOf(target.name, decoded.record, this.#parts.time.now());
+    return this.#tryFound({ ...target, stored: decoded.record, item }, now.control);
+  }
+
+  async #tryFound(found: Found, control: Control): Promise<Cancelled | "again"> {
+    const place = isThere(found) ? this.#placeOf(found, control) : undefined;
     if (place === undefined) return "absent";
     if (place.state === "running") return "running";
-    return decoded.record.state === "dead" ? this.#remove(target, epoch, item) : this.#withdraw(found, epoch);
+    const { epoch } = control;
+    return found.stored.state === "dead"
+      ? this.#remove(found, epoch, found.item)
+      : this.#withdraw(found, epoch);
+  }
+
+  #placeOf({ name, stored }: Found, control: Control): Place | undefined {
+    return new Stakes(control).placeOf(name, stored, this.#parts.time.now());
   }
 
   /** Nobody starts what says that it is cancelled; only then it is certain whether somebody had claimed it. */
   async #withdraw(found: Found, epoch: string): Promise<Cancelled | "again"> {
-    const { session, keys, control } = this.#parts;
+    const { session, keys } = this.#parts;
     const { name, stored, index, item } = found;
     const next = stored.bundled ? becomes.lacking(stored, index) : becomes.cancelled(stored);
     const value = encodeRecord(next);
@@ -83,12 +94,15 @@ export class Canceller {
     const [answer] = await session.ask([replace]);
     if (answer?.kind === "full") return this.#remove(found, epoch, item);
     if (answer?.kind !== "ok" && !(await this.#stands(key, value))) return "again";
-    const seen = await control.read();
-    if (seen?.control.epoch !== epoch) return "cancelled";
-    const place = new Stakes(seen.control).placeOf(name, stored, this.#parts.time.now());
-    if (place?.state === "running") return "running";
+    if (await this.#isClaimed(found, epoch)) return "running";
     if (answer?.kind === "ok") await this.#tidy(found, key, answer.cas);
     return "cancelled";
+  }
+
+  async #isClaimed(found: Found, epoch: string): Promise<boolean> {
+    const seen = await this.#parts.control.read();
+    if (seen?.control.epoch !== epoch) return false;
+    return this.#placeOf(found, seen.control)?.state === "running";
   }
 
   // The name of a fresh record stands in a list once: what is left of it tells whoever comes by that nothing is

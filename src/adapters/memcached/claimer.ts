@@ -46,6 +46,7 @@ export class Claimer {
   readonly #avoided = new Set<string>();
   /** Since when there have been such, in ms. */
   #avoidingSince: number | undefined;
+  #retriedAt = -Infinity;
 
   constructor(parts: Parts, tools: ClaimerTools) {
     this.#parts = parts;
@@ -98,11 +99,13 @@ export class Claimer {
     const scene = await scout.look(request.limit);
     if (scene === undefined) return { kind: "empty" };
     const isOrphan = (stake: Stake): boolean => scene.isOrphan(stake) && !this.#avoided.has(stake.id);
-    const step = nextStep({ ...scene, isOrphan });
+    return this.#do(scene, nextStep({ ...scene, isOrphan }), request);
+  }
+
+  #do(scene: Look, step: NextStep, request: ClaimRequest): Promise<Idle | undefined> {
     switch (step.kind) {
       case "paused":
-        await this.#write(scene.seen, scene.base);
-        return this.#paused(step.untilMs);
+        return this.#paused(scene, step);
       case "takeOver":
         return this.#takeOver(scene, step);
       case "resume":
@@ -112,8 +115,7 @@ export class Claimer {
       case "take":
         return this.#take(scene, step, request.atOnce);
       case "shut":
-        await this.#write(scene.seen, { ...scene.base, closing: true });
-        return undefined;
+        return this.#shut(scene);
       case "renew":
         return this.#renew(scene);
       case "idle":
@@ -121,7 +123,8 @@ export class Claimer {
     }
   }
 
-  #paused(untilMs: number): Idle {
+  async #paused({ seen, base }: Look, { untilMs }: Step<"paused">): Promise<Idle> {
+    await this.#write(seen, base);
     if (untilMs === Infinity) return { kind: "paused" };
     return { kind: "paused", untilMs: this.#parts.time.localMs(untilMs) };
   }
@@ -205,11 +208,11 @@ export class Claimer {
       return;
     }
     scout.wrote(next);
-    const isAnswered = reads.every(({ kind }) => kind !== "unknown");
+    // Where the block was written in a second try, what was read with the first is older than that.
+    const isAnswered = answer?.kind === "ok" && reads.every(({ kind }) => kind !== "unknown");
     const after = isAnswered ? await control.take(reads.at(-1)) : await control.read();
     if (after?.control.epoch !== next.epoch) return;
-    const items =
-      isAnswered && answer?.kind === "ok" ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
+    const items = isAnswered ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
     const { hold, findings } = await fetcher.open(stake, items, after);
     holdings.add(hold);
     holdings.compare(after.control);
@@ -247,6 +250,10 @@ export class Claimer {
     await clock.until(clock.now() + FULL_PAUSE_MS);
   }
 
+  async #shut({ seen, base }: Look): Promise<undefined> {
+    await this.#write(seen, { ...base, closing: true });
+  }
+
   async #renew({ seen, base }: Look): Promise<undefined> {
     const name = this.#name();
     await this.#parts.session.sure({ kind: "add", key: this.#parts.keys.list(base.epoch, name), value: "" });
@@ -257,12 +264,27 @@ export class Claimer {
   /** Nothing to claim: what is over is dropped from the block, a long list that is used up gets a successor. */
   async #rest({ seen, base, head }: Look): Promise<Idle | undefined> {
     const written = await this.#write(seen, base);
-    if (written === undefined) return undefined;
+    if (written === undefined || (await this.#retry())) return undefined;
     if ((head?.text.length ?? 0) > listLimitBytes(1)) {
       await this.#tools.waiting.follow(written);
       return undefined;
     }
     return this.#tools.idle(written.control);
+  }
+
+  /** A stake of which nothing is left to run, and that had to stand, is taken over like a dead owner's. */
+  async #retry(): Promise<boolean> {
+    const { clock } = this.#parts;
+    if (clock.now() < this.#retriedAt + RETRY_MS) return false;
+    const stuck = this.#tools.holdings.holds.find((hold) => hold.isStuck);
+    if (stuck === undefined) return false;
+    this.#retriedAt = clock.now();
+    const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
+    await this.#parts.control.change((control) =>
+      stuck.stands(control) ? withStake(control, stuck.stake, [nobodys]) : undefined,
+    );
+    this.#tools.holdings.remove(stuck);
+    return true;
   }
 
   #name(): string {
@@ -271,6 +293,9 @@ export class Claimer {
 }
 
 type Look = NonNullable<Awaited<ReturnType<Scout["look"]>>>;
+
+// What had no memory a moment ago may have some now.
+const RETRY_MS = 1_000;
 
 // So long others may take the suspects that this owner passes over.
 const AVOID_MS = 30_000;

@@ -1,6 +1,6 @@
 import { MemqError } from "../../errors.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { controlBytes, decodeControl, encodeControl } from "./control.ts";
+import { controlBytes, decodeControl, encodeControl } from "./control-codec.ts";
 import type { Control } from "./control.ts";
 import type { Keys, Random } from "./names.ts";
 import type { Reserve } from "./reserve.ts";

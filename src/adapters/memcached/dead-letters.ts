@@ -35,13 +35,30 @@ export class DeadLetters {
   ): Promise<Appended> {
     const { session, keys } = this.#parts;
     const id = taskIdOf(dead.name, dead.stored.nonce);
-    const value = encodeRecord(dead.stored);
-    const { answer } = await session.sure({ kind: "add", key: keys.record(epoch, id), value });
-    if (answer.kind === "full") return "full";
+    if ((await this.#copy(keys.record(epoch, id), encodeRecord(dead.stored))) === "full") return "full";
     const listed = await this.#lists.append(epoch, [id]);
     if (listed !== "kept") return listed;
     await session.sure({ kind: "delete", key: keys.record(epoch, dead.name), cas: dead.cas });
     return "kept";
+  }
+
+  /**
+   * Adds the record of its own. A letter that was put back may be dead again before its old copy is removed: the
+   * copy becomes another then, and whoever was about to remove it is refused.
+   */
+  async #copy(key: string, value: string): Promise<"kept" | "full"> {
+    const { session } = this.#parts;
+    for (const patience = session.patience(); ; await patience.again()) {
+      const { answer } = await session.sure({ kind: "add", key, value });
+      if (answer.kind === "full" || answer.kind === "tooLarge") return "full";
+      if (answer.kind === "ok") return "kept";
+      const there = await session.get(key);
+      if (there === undefined) continue; // it was removed just now
+      if (there.value.equals(Buffer.from(value))) return "kept";
+      const [replaced] = await session.ask([{ kind: "replace", key, value, cas: there.cas }]);
+      if (replaced?.kind === "ok") return "kept";
+      if (replaced?.kind === "full" || replaced?.kind === "tooLarge") return "full";
+    }
   }
 
   /** The names of all dead letters, doubled and removed ones included. */

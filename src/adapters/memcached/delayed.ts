@@ -87,18 +87,19 @@ export class Delayed {
 
   async #append(epoch: string, minute: number, texts: readonly string[]): Promise<"kept" | "full"> {
     const { session, keys } = this.#parts;
-    const append: Operation = { kind: "append", key: keys.bucket(epoch, minute), value: listText(texts) };
-    let refused = 0;
-    for (const patience = session.patience(); ; await patience.again()) {
+    const key = keys.bucket(epoch, minute);
+    const patience = session.patience();
+    for (let refused = 0; refused < 2;) {
       // Repeated when unanswered: an entry that stands twice is harmless.
-      const { answer } = await session.sure(append);
+      const { answer } = await session.sure({ kind: "append", key, value: listText(texts) });
       if (answer.kind === "ok") return "kept";
       if (answer.kind !== "missing") return "full";
-      const there = await session.get(keys.bucket(epoch, minute));
       // The same answer is given for "no memory"; but somebody else may just have added the bucket.
-      if (there !== undefined && ++refused > 1) return "full";
-      if (there === undefined && (await this.#addBucket(epoch, minute)) === "full") return "full";
+      if ((await session.get(key)) !== undefined) refused += 1;
+      else if ((await this.#addBucket(epoch, minute)) === "full") return "full";
+      await patience.again();
     }
+    return "full";
   }
 
   // The minute first: a bucket nobody knows of would still be released, but not be listed.

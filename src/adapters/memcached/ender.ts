@@ -1,6 +1,7 @@
 import type { Settled } from "../../ports/broker.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import { MemqError } from "../../errors.ts";
+import type { Aftercare } from "./aftercare.ts";
 import { becomes } from "./becomes.ts";
 import { writerOf } from "./control.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -32,15 +33,22 @@ export class Ender {
   readonly #writer: RecordWriter;
   readonly #delayed: Delayed;
   readonly #dead: DeadLetters;
+  readonly #aftercare: Aftercare;
 
   constructor(
     parts: Parts,
-    tools: { readonly writer: RecordWriter; readonly delayed: Delayed; readonly dead: DeadLetters },
+    tools: {
+      readonly writer: RecordWriter;
+      readonly delayed: Delayed;
+      readonly dead: DeadLetters;
+      readonly aftercare: Aftercare;
+    },
   ) {
     this.#parts = parts;
     this.#writer = tools.writer;
     this.#delayed = tools.delayed;
     this.#dead = tools.dead;
+    this.#aftercare = tools.aftercare;
   }
 
   /** In as few round trips as possible: one, when all are done. */
@@ -67,7 +75,9 @@ export class Ender {
     for (const [at, { task }] of endings.entries()) {
       // A cancel came between: there is still nothing left of it afterwards.
       const isCancelled = wrote[at] === "changed" && (await this.#writer.remove(task.record));
-      settled.push(wrote[at] === "written" || isCancelled ? "settled" : "lost");
+      const isSettled = wrote[at] === "written" || isCancelled;
+      settled.push(isSettled ? "settled" : "lost");
+      if (!isSettled) await this.#aftercare.lookAgain(task.record);
       task.record.letGo(task);
     }
     return settled;
@@ -85,6 +95,7 @@ export class Ender {
     await this.#leave(records, lost);
     await this.#finish(records, lost);
     await this.#index(records, lost);
+    for (const record of lost) if (!record.hold.isLost) await this.#aftercare.lookAgain(record);
     return lost;
   }
 

@@ -1,5 +1,5 @@
 import type { QueueTrace, RoomNeed, ServerExamination } from "../../ports/examination.ts";
-import { decodeControl } from "./control.ts";
+import { decodeControl } from "./control-codec.ts";
 import { memoryFile, recall } from "./losses.ts";
 import { keysOf } from "./names.ts";
 import { itemOf } from "./session.ts";

@@ -1,17 +1,13 @@
 import type { Finding } from "../../ports/broker.ts";
-import { writerOf } from "./control.ts";
+import type { Aftercare, Spot } from "./aftercare.ts";
 import type { TaskStake } from "./control.ts";
 import type { Seen } from "./control-store.ts";
-import type { DeadLetters } from "./dead-letters.ts";
-import type { Delayed } from "./delayed.ts";
 import type { Ender } from "./ender.ts";
 import { parseEntry } from "./entries.ts";
-import type { ListEntry } from "./entries.ts";
 import { HeldRecord, Hold } from "./hold.ts";
 import type { HeldTask, ReadRecord } from "./hold.ts";
-import { isKeyed, memberId } from "./names.ts";
+import { memberId } from "./names.ts";
 import type { Parts } from "./parts.ts";
-import { decodeRecord } from "./record.ts";
 import type { Item } from "./session.ts";
 import { openMembers, sortRecord } from "./sorting.ts";
 import type { OpenedMember } from "./sorting.ts";
@@ -22,32 +18,21 @@ export interface Fetched {
   readonly findings: readonly Finding[];
 }
 
-/** A record that was met in a stake, and everything about where. */
-interface Met {
-  readonly hold: Hold;
-  readonly place: number;
-  readonly entry: ListEntry;
+/** A record that was met in a stake. */
+interface Met extends Spot {
   readonly item: Item | undefined;
   readonly sweptTo: number;
 }
 
-// How long a record that only a newer version can read is put aside.
-const PARK_SECONDS = 60;
-
 /** Opens the records of a stake: tasks to be handed out, and the rest that is seen to at once. */
 export class Fetcher {
   readonly #parts: Parts;
-  readonly #delayed: Delayed;
-  readonly #dead: DeadLetters;
+  readonly #aftercare: Aftercare;
   readonly #ender: Ender;
 
-  constructor(
-    parts: Parts,
-    tools: { readonly delayed: Delayed; readonly dead: DeadLetters; readonly ender: Ender },
-  ) {
+  constructor(parts: Parts, tools: { readonly aftercare: Aftercare; readonly ender: Ender }) {
     this.#parts = parts;
-    this.#delayed = tools.delayed;
-    this.#dead = tools.dead;
+    this.#aftercare = tools.aftercare;
     this.#ender = tools.ender;
   }
 
@@ -98,29 +83,10 @@ export class Fetcher {
   async #meet(met: Met): Promise<readonly Finding[] | "missing" | undefined> {
     const { hold, entry, item } = met;
     const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: met.sweptTo });
-    switch (sorted.kind) {
-      case "missing":
-        return sorted.counts ? "missing" : undefined;
-      case "elsewhere":
-        return undefined;
-      case "newer":
-        return this.#park(met);
-      case "broken":
-        return item && this.#buryBytes(met, item);
-      case "cancelled":
-        await this.#parts.session.sure({
-          kind: "delete",
-          key: this.#parts.keys.record(hold.epoch, entry.name),
-          cas: item?.cas ?? 0n,
-        });
-        return undefined;
-      case "dead":
-        return item && this.#listAgain(met, { name: entry.name, stored: sorted.stored, cas: item.cas });
-      case "delayed":
-        return this.#delayAgain(met, sorted.due);
-      case "tasks":
-        return item && this.#open(met, { name: entry.name, stored: sorted.stored, cas: item.cas });
-    }
+    if (sorted.kind === "missing") return sorted.counts ? "missing" : undefined;
+    if (item === undefined) return undefined;
+    if (sorted.kind !== "tasks") return this.#aftercare.seeTo(met, sorted, item);
+    return this.#open(met, { name: entry.name, stored: sorted.stored, cas: item.cas });
   }
 
   /** Puts the tasks of a record into the hold. */
@@ -131,7 +97,8 @@ export class Fetcher {
       place,
       codec: this.#parts.codec,
     });
-    if (members.some(({ opened }) => opened.kind === "newer")) return this.#park(met, members[0]?.id);
+    if (members.some(({ opened }) => opened.kind === "newer"))
+      return this.#aftercare.park(met, members[0]?.id);
     const record = new HeldRecord(hold, place, read);
     hold.records.push(record);
     for (const member of members) hold.order.push(holdTask(record, member));
@@ -173,50 +140,10 @@ export class Fetcher {
     index: number,
     child: { readonly name: string; readonly item: Item },
   ): Promise<void> {
-    const { hold } = record;
-    const decoded = decodeRecord(child.item.value);
-    if (decoded.kind !== "record") return;
-    const listed =
-      decoded.record.state === "dead"
-        ? await this.#dead.list(hold.epoch, [child.name])
-        : await this.#delayed.index(hold.epoch, [
-            { name: child.name, due: decoded.record.due, parked: false },
-          ]);
-    if (listed !== "kept") hold.mustStand = true;
+    if (!(await this.#aftercare.relist(record.hold, child))) return;
     const task = record.open.find((one) => one.index === index);
     if (task !== undefined) record.letGo(task);
     record.leave([index]);
-  }
-
-  async #park({ hold, entry, place }: Met, id = entry.name): Promise<readonly Finding[]> {
-    const due = this.#parts.time.now() + PARK_SECONDS;
-    const parked = await this.#delayed.index(hold.epoch, [{ name: entry.name, due, parked: true }]);
-    if (parked !== "kept") hold.mustStand = true;
-    else hold.struck.add(place);
-    return [{ kind: "newer", id }];
-  }
-
-  async #buryBytes({ hold, entry }: Met, item: Item): Promise<readonly Finding[]> {
-    const reason = "the stored bytes are not a record";
-    const failure = { attempts: 0, error: reason, writer: writerOf(hold.stake) };
-    const buried = await this.#dead.buryBytes(hold.epoch, { name: entry.name, ...item }, failure);
-    if (buried !== "kept") hold.mustStand = true;
-    return [{ kind: "buried", id: entry.name, reason }];
-  }
-
-  // Whoever buried it may have died before it was listed.
-  async #listAgain({ hold }: Met, dead: ReadRecord): Promise<undefined> {
-    if (isKeyed(dead.name)) {
-      if ((await this.#dead.free(hold.epoch, dead)) !== "kept") hold.mustStand = true;
-    } else if (hold.stake.generation > 0) {
-      if ((await this.#dead.list(hold.epoch, [dead.name])) !== "kept") hold.mustStand = true;
-    }
-  }
-
-  async #delayAgain({ hold, entry }: Met, due: number): Promise<undefined> {
-    if (hold.stake.generation === 0) return;
-    const indexed = await this.#delayed.index(hold.epoch, [{ name: entry.name, due, parked: false }]);
-    if (indexed !== "kept") hold.mustStand = true;
   }
 }
 

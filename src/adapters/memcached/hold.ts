@@ -41,6 +41,11 @@ export class Hold {
     return !this.mustStand && this.records.every((record) => record.openCount === 0);
   }
 
+  /** Nothing is left to run, and still it has to stand. */
+  get isStuck(): boolean {
+    return this.mustStand && !this.isLost && this.records.every((record) => record.openCount === 0);
+  }
+
   /** Tasks of it that run, or may be run, at this moment. */
   get outCount(): number {
     return this.isLost || this.hasLapsed ? this.startedCount : this.handedCount + this.startedCount;

@@ -1,6 +1,6 @@
 import type { Control, ListRef, SweepStake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
-import { bucketOf, countTasks, parseEntry, stretchOf } from "./entries.ts";
+import { bucketOf, countTasks, parseEntry } from "./entries.ts";
 import type { BucketEntry } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 
@@ -26,38 +26,63 @@ const MOST_BUCKETS = 2_880;
 
 /** Counts what the lists name: the first and the last list and the buckets are read, whatever the queue's length. */
 export async function takeInventory(parts: Parts, delayed: Delayed, control: Control): Promise<Inventory> {
-  const now = parts.time.now();
-  const [head = "", last = "", dead = ""] = await readLists(parts, control);
-  const buckets = await readBuckets(delayed, control, now);
+  const lists = await readLists(parts, control);
+  const buckets = await readBuckets(delayed, control, parts.time.now());
   const staked = stakedTexts(control);
-  const isShort = control.lists.length <= 2 && control.deadLists.length === 1;
-  const waitingText = head.slice(control.offset) + (control.lists.length > 1 ? last : "");
-  const waitingTasks =
-    countTasks(head, control.offset) +
-    (control.lists.length > 1 ? countTasks(last) + middle(control.lists) : 0);
   const counts = {
-    waiting: waitingTasks + countOf(staked.free) + buckets.due.length,
+    waiting: lists.waitingTasks + countOf(staked.free) + buckets.due.length,
     delayed: buckets.later.length,
     running: countOf(staked.running),
-    dead: countTasks(dead) + before(control.deadLists),
+    dead: lists.deadTasks,
   };
-  const nextDue = buckets.later[0]?.due;
-  const rough = { ...counts, ...(nextDue !== undefined && { nextDue }) };
-  const first = staked.free[0] ?? stretchOf(head, control.offset, { tasks: 1, most: 1 }).entries[0]?.text;
-  const named = { ...rough, ...(first !== undefined && { first: parseEntry(first)?.name ?? "" }) };
   const total = counts.waiting + counts.delayed + counts.running + counts.dead;
-  if (!isShort || total > MOST_EXACT) return { ...named, names: undefined };
-  const texts = [...staked.free, ...staked.running, ...waitingText.split(","), ...dead.split(",")];
-  const names = texts.flatMap((text) => parseEntry(text)?.name ?? []);
+  const texts = [...staked.free, ...staked.running, ...lists.texts];
   const timed = [...buckets.due, ...buckets.later].map(({ name }) => name);
-  return { ...named, names: [...new Set([...names, ...timed])] };
+  const [first] = [...staked.free, ...lists.texts].flatMap(nameIn);
+  const [next] = buckets.later;
+  return {
+    ...counts,
+    names:
+      lists.isWhole && total <= MOST_EXACT ? [...new Set([...texts.flatMap(nameIn), ...timed])] : undefined,
+    ...(first !== undefined && { first }),
+    ...(next !== undefined && { nextDue: next.due }),
+  };
 }
 
-async function readLists(parts: Parts, { epoch, lists, deadLists }: Control): Promise<readonly string[]> {
-  const names = [lists[0]?.name, lists.at(-1)?.name, deadLists.at(-1)?.name];
-  const items = await parts.session.getAll(names.map((name) => parts.keys.list(epoch, name ?? "")));
-  return items.map((item) => item?.value.toString("latin1") ?? "");
+const nameIn = (text: string): readonly string[] => {
+  const entry = parseEntry(text);
+  return entry === undefined ? [] : [entry.name];
+};
+
+/** What the waiting and the dead lists say. */
+interface ReadLists {
+  readonly waitingTasks: number;
+  readonly deadTasks: number;
+  /** Entries of the lists that were read, the waiting ones first. */
+  readonly texts: readonly string[];
+  /** Every list was read. */
+  readonly isWhole: boolean;
 }
+
+async function readLists(parts: Parts, { epoch, lists, deadLists, offset }: Control): Promise<ReadLists> {
+  const read = async (refs: readonly (ListRef | undefined)[]): Promise<readonly string[]> => {
+    const items = await parts.session.getAll(refs.map((ref) => parts.keys.list(epoch, ref?.name ?? "")));
+    return items.map((item) => item?.value.toString("latin1") ?? "");
+  };
+  const others = lists.length > 1 ? [lists.at(-1)] : [];
+  const [head = "", dead = "", last = ""] = await read([lists[0], deadLists.at(-1), ...others]);
+  const isWhole = lists.length <= 2 && deadLists.length === 1;
+  const waiting = head.slice(offset) + last;
+  return {
+    waitingTasks: countTasks(waiting) + tasksIn(lists.slice(1, -1)),
+    deadTasks: countTasks(dead) + tasksIn(deadLists.slice(0, -1)),
+    // For the first name alone there is no need to take a long list apart.
+    texts: isWhole ? `${waiting}${dead}`.split(",") : waiting.slice(0, MOST_ENTRY_CHARS).split(",", 1),
+    isWhole,
+  };
+}
+
+const MOST_ENTRY_CHARS = 100;
 
 /** Delayed entries by time: what has fallen due, and what comes later, soonest first. */
 async function readBuckets(
@@ -91,10 +116,5 @@ function stakedTexts(control: Control): {
 const countOf = (texts: readonly string[]): number =>
   texts.reduce((sum, text) => sum + (parseEntry(text)?.members ?? 0), 0);
 
-/** Tasks in the lists between the first and the last. */
-const middle = (lists: readonly ListRef[]): number =>
-  lists.slice(1, -1).reduce((sum, { tasks }) => sum + tasks, 0);
-
-/** Tasks in the lists before the last. */
-const before = (lists: readonly ListRef[]): number =>
-  lists.slice(0, -1).reduce((sum, { tasks }) => sum + tasks, 0);
+/** Tasks in lists, as they were counted when the next one was begun. */
+const tasksIn = (lists: readonly ListRef[]): number => lists.reduce((sum, { tasks }) => sum + tasks, 0);

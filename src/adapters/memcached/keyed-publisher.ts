@@ -34,6 +34,8 @@ export interface Wish {
   readonly name: string;
   readonly key: string;
   readonly stored: StoredRecord;
+  /** The task that it was about to take the place of, when it was not answered whether it did. */
+  readonly doubt: { replaced?: string };
 }
 
 /** Keeps drafts that have a key: one record stands for the key, and whoever adds it has it. */
@@ -87,7 +89,7 @@ export class KeyedPublisher {
       bundled: false,
       members: [{ text: codec.seal(taskIdOf(name, nonce), encoded.body), attempts: 0 }],
     };
-    return { encoded, epoch, name, key: keys.record(epoch, name), stored };
+    return { encoded, epoch, name, key: keys.record(epoch, name), stored, doubt: {} };
   }
 
   /** There is a record of that key: ours after all, one that is over, or an unfinished task. */
@@ -98,22 +100,28 @@ export class KeyedPublisher {
     const seen = await control.take(block?.answer);
     const item = itemOf(read?.answer);
     if (seen?.control.epoch !== wish.epoch) return "gone";
-    if (item === undefined) return "again";
+    return item === undefined ? "again" : this.#judge(wish, item, new Stakes(seen.control));
+  }
+
+  async #judge(wish: Wish, item: Item, stakes: Stakes): Promise<Kept | "again" | "gone"> {
     const decoded = decodeRecord(item.value);
-    if (decoded.kind !== "record")
+    if (decoded.kind !== "record") {
       return this.#answered(wish, { kind: "duplicate", of: wish.name, state: "waiting" });
+    }
     const there = decoded.record;
-    if (there.nonce === wish.stored.nonce) return this.#kept(wish);
-    if (there.state === "dead") {
-      const freed = await this.#dead.free(wish.epoch, { name: wish.name, stored: there, cas: item.cas });
-      return freed === "full" ? this.#refused(wish, "full") : "again";
-    }
-    const place = new Stakes(seen.control).placeOf(wish.name, there, time.now());
+    if (there.nonce === wish.stored.nonce) return this.#kept(wish, wish.doubt.replaced);
+    if (there.state === "dead") return this.#free(wish, there, item);
+    const place = stakes.placeOf(wish.name, there, this.#parts.time.now());
     if (place === undefined) return this.#clear(wish, item);
-    if (wish.encoded.draft.onDuplicate === "replace" && place.state !== "running") {
-      return this.#replace(wish, there, item);
-    }
-    return this.#duplicate(wish, { there, item, state: place.state });
+    const mayReplace = wish.encoded.draft.onDuplicate === "replace" && place.state !== "running";
+    return mayReplace
+      ? this.#replace(wish, there, item)
+      : this.#duplicate(wish, { there, item, state: place.state });
+  }
+
+  async #free(wish: Wish, stored: StoredRecord, { cas }: Item): Promise<Kept | "again"> {
+    const freed = await this.#dead.free(wish.epoch, { name: wish.name, stored, cas });
+    return freed === "full" ? this.#refused(wish, "full") : "again";
   }
 
   /** Cancelled: nobody starts it any more. */
@@ -140,20 +148,23 @@ export class KeyedPublisher {
 
   /** Listed before it is written: at every moment either task stands in a list. */
   async #replace(wish: Wish, there: StoredRecord, item: Item): Promise<Kept | "again" | "gone"> {
-    const { session } = this.#parts;
-    if (wish.stored.due > 0) {
-      const listed = await this.#list(wish, wish.stored.due);
-      if (listed === "gone") return "gone";
-      if (listed === "full") return this.#refused(wish, "full");
-    }
+    const { due } = wish.stored;
+    const listed = due > 0 ? await this.#list(wish, due) : "kept";
+    if (listed === "gone") return "gone";
+    if (listed === "full") return this.#refused(wish, "full");
     const value = encodeRecord(wish.stored);
-    const [answer] = await session.ask([{ kind: "replace", key: wish.key, value, cas: item.cas }]);
-    if (answer?.kind === "full" || answer?.kind === "tooLarge") return this.#refused(wish, answer.kind);
-    if (answer?.kind !== "ok") {
-      const now = await session.get(wish.key);
-      if (now?.value.equals(Buffer.from(value)) !== true) return "again";
-    }
-    return this.#kept(wish, taskIdOf(wish.name, there.nonce));
+    const replace: Operation = { kind: "replace", key: wish.key, value, cas: item.cas };
+    const [answer = { kind: "unknown" }] = await this.#parts.session.ask([replace]);
+    if (answer.kind === "full" || answer.kind === "tooLarge") return this.#refused(wish, answer.kind);
+    const replaced = taskIdOf(wish.name, there.nonce);
+    if (answer.kind === "ok" || (await this.#stands(wish, value))) return this.#kept(wish, replaced);
+    if (answer.kind === "unknown") wish.doubt.replaced = replaced;
+    return "again";
+  }
+
+  async #stands({ key }: Wish, value: string): Promise<boolean> {
+    const now = await this.#parts.session.get(key);
+    return now?.value.equals(Buffer.from(value)) === true;
   }
 
   #list({ epoch, name }: Wish, due: number): ReturnType<Delayed["index"]> {

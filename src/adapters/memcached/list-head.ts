@@ -2,6 +2,7 @@ import type { Control } from "./control.ts";
 import type { Head } from "./next-step.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
+import type { Item } from "./session.ts";
 import type { Operation } from "./wire.ts";
 
 /** A list as it was read last. */
@@ -29,47 +30,50 @@ export class ListHead {
   }
 
   /** Whether there is more of the first list than is claimed, as far as is known without asking. */
-  hasMore({ lists, offset }: Control): boolean {
-    return this.#read?.name === lists[0]?.name && this.#read !== undefined && this.#read.text.length > offset;
+  hasMore(control: Control): boolean {
+    const read = this.#known(control);
+    return read !== undefined && read.text.length > control.offset;
   }
 
   /** The first list that has something to claim, or the last one. */
   async find(seen: Control): Promise<FirstList> {
-    for (let control = seen; ;) {
-      if (this.hasMore(control)) return { control, head: this.#read };
-      if (this.#isUsedUp(control)) {
-        control = (await this.#close(control)) ?? control;
-        if (this.hasMore(control)) return { control, head: this.#read };
-      }
-      const [first] = control.lists;
-      const item = await this.#parts.session.get(this.#key(control, first?.name));
-      this.#read = item && { name: first?.name ?? "", text: item.value.toString("latin1"), cas: item.cas };
+    let control = seen;
+    while (!this.hasMore(control)) {
+      control = await this.#close(control);
+      if (this.hasMore(control)) break;
+      await this.#readFirst(control);
       const isOnly = control.lists.length === 1;
       if (this.#read === undefined && !isOnly) control = shifted(control, !control.closing);
-      else if (this.hasMore(control) || isOnly || !control.closing) return { control, head: this.#read };
+      else if (isOnly || !control.closing) break;
     }
+    return { control, head: this.#read };
   }
 
-  /** Whether the first list is shut, and nothing is left in it as far as is known. */
-  #isUsedUp({ lists, offset, closing }: Control): boolean {
-    const read = this.#read;
-    return closing && lists.length > 1 && read?.name === lists[0]?.name && (read?.text.length ?? 0) <= offset;
+  /** What is known of the first list. */
+  #known({ lists: [first] }: Control): ReadList | undefined {
+    return this.#read?.name === first?.name ? this.#read : undefined;
   }
 
-  /** Deletes the first list and reads the next; undefined when somebody appended to it late. */
-  async #close(control: Control): Promise<Control | undefined> {
-    const [first, next] = control.lists;
-    const cas = this.#read?.cas ?? 0n;
+  async #readFirst(control: Control): Promise<void> {
+    const name = control.lists[0]?.name ?? "";
+    const item = await this.#parts.session.get(this.#key(control, name));
+    this.#read = item && readList(name, item);
+  }
+
+  /** When the first list is shut and used up, as far as is known: deletes it, and reads the next. */
+  async #close(control: Control): Promise<Control> {
+    const known = this.#known(control);
+    const [, next] = control.lists;
+    if (known === undefined || next === undefined || !control.closing) return control;
     this.#read = undefined;
     const operations: readonly Operation[] = [
-      { kind: "delete", key: this.#key(control, first?.name), cas },
-      { kind: "get", key: this.#key(control, next?.name) },
+      { kind: "delete", key: this.#key(control, known.name), cas: known.cas },
+      { kind: "get", key: this.#key(control, next.name) },
     ];
     const [closed, read] = await this.#parts.session.surely(operations);
-    if (closed?.answer.kind === "exists") return undefined;
+    if (closed?.answer.kind === "exists") return control; // somebody has appended to it meanwhile
     const item = itemOf(read?.answer);
-    if (item !== undefined)
-      this.#read = { name: next?.name ?? "", text: item.value.toString("latin1"), cas: item.cas };
+    this.#read = item && readList(next.name, item);
     return shifted(control, false);
   }
 
@@ -77,6 +81,12 @@ export class ListHead {
     return this.#parts.keys.list(epoch, name);
   }
 }
+
+const readList = (name: string, { value, cas }: Item): ReadList => ({
+  name,
+  text: value.toString("latin1"),
+  cas,
+});
 
 /** The block without its first list. */
 const shifted = (control: Control, isLost: boolean): Control => ({

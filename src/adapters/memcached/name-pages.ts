@@ -69,13 +69,16 @@ export class NamePages {
       lists.findIndex(({ name }) => name === cursorName),
     );
     for (const [index, { name }] of lists.entries()) {
-      if (index < first) continue;
       const from = Math.max(index === 0 ? offset : 0, name === cursorName ? Number(cursorAt) : 0);
-      const item = await this.#parts.session.get(this.#parts.keys.list(control.epoch, name));
-      const named = namesIn(item?.value.toString("latin1") ?? "", from, name);
+      const named = index < first ? [] : await this.#inList(control, name, from);
       if (named.length > 0) return named;
     }
     return [];
+  }
+
+  async #inList({ epoch }: Control, name: string, from: number): Promise<readonly Named[]> {
+    const item = await this.#parts.session.get(this.#parts.keys.list(epoch, name));
+    return namesIn(item?.value.toString("latin1") ?? "", from, name);
   }
 
   async #inBuckets(control: Control, after: string, isWanted: Wanted): Promise<readonly Named[]> {
@@ -86,7 +89,7 @@ export class NamePages {
     const minutes = (await this.#delayed.minutes(control.epoch, first)).slice(0, MOST_BUCKETS);
     const now = this.#parts.time.now();
     const named: Named[] = [];
-    for (const [entries] of await this.#bucketByBucket(control.epoch, minutes)) {
+    for (const entries of await this.#delayed.read(control.epoch, minutes)) {
       const live = entries
         .filter((entry) => isWanted(entry, now) && isBehind(entry, Number(cursorDue), cursorName))
         .filter(
@@ -97,14 +100,6 @@ export class NamePages {
       if (named.length >= NAMES_AT_ONCE) break;
     }
     return named;
-  }
-
-  async #bucketByBucket(
-    epoch: string,
-    minutes: readonly number[],
-  ): Promise<readonly (readonly [readonly BucketEntry[]])[]> {
-    const buckets = await this.#delayed.read(epoch, minutes);
-    return buckets.map((entries) => [entries]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { livenessOf, nameOf } from "../../host/process-identity.ts";
 import type { ProcessIdentity } from "../../host/process-identity.ts";
-import { controlBytes } from "./control.ts";
+import { controlBytes } from "./control-codec.ts";
 import { NAME_LETTERS } from "./control-store.ts";
 import type { Parts } from "./parts.ts";
 import type { Known, Item } from "./session.ts";

@@ -74,13 +74,16 @@ export class PutBack {
     const dead = await this.#readDead(stake.entries, epoch);
     const relisted = stake.generation > 0 ? await this.#readReady(stake, epoch) : [];
     const back: string[] = [];
+    const revived: DeadLetter[] = [];
     for (const letter of dead) {
       const name = await this.#revive(letter, writerOf(stake), epoch);
-      if (name !== undefined) back.push(name);
+      if (name === undefined) continue; // another task has its key: it stays a dead letter, whatever comes of that one
+      back.push(name);
+      revived.push(letter);
     }
     const listed = await this.#waiting.append(epoch, [...relisted, ...back].map(againText));
     if (listed === "full") return { count: 0, isWhole: false };
-    await this.#removeCopies(dead, epoch);
+    await this.#removeCopies(revived, epoch);
     return { count: back.length, isWhole: true };
   }
 

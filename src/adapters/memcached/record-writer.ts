@@ -4,6 +4,7 @@ import type { StoredRecord } from "./record.ts";
 import type { HeldRecord } from "./hold.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
+import type { Item } from "./session.ts";
 import type { Answer, Operation } from "./wire.ts";
 
 /** A held record and what is to stand in its place; undefined: nothing. */
@@ -52,41 +53,55 @@ export class RecordWriter {
   }
 
   // A refusal is not believed either: the write may have been done by an earlier sending of the same bytes.
-  async #resolve(attempt: Attempt, first: Answer | undefined): Promise<Wrote> {
+  async #resolve(attempt: Attempt, first: Answer = UNKNOWN): Promise<Wrote> {
     const { session } = this.#parts;
+    const patience = session.patience();
     let isDoubtful = false;
     let answer = first;
-    for (const patience = session.patience(); ; await patience.again()) {
-      if (answer?.kind === "ok") return done(attempt, answer.cas);
-      if (answer?.kind === "full" || answer?.kind === "tooLarge") return "full";
-      isDoubtful ||= answer === undefined || answer.kind === "unknown";
+    for (;;) {
+      if (answer.kind === "ok") return done(attempt, answer.cas);
+      if (answer.kind === "full" || answer.kind === "tooLarge") return "full";
+      isDoubtful ||= answer.kind === "unknown";
       const found = await this.#look(attempt, isDoubtful);
       if (found !== "again") return found;
-      [answer] = await session.ask([attempt.operation]);
+      await patience.again();
+      [answer = UNKNOWN] = await session.ask([attempt.operation]);
     }
   }
 
   /** What became of a write that was refused or not answered; "again": nothing so far. */
   async #look(attempt: Attempt, isDoubtful: boolean): Promise<Wrote | "again"> {
-    const { session, control, keys } = this.#parts;
     const { record, text } = attempt;
-    const [read, block] = await session.surely([
-      { kind: "get", key: keys.record(record.hold.epoch, record.name) },
-      control.look,
-    ]);
-    const seen = await control.take(block?.answer);
-    const item = itemOf(read?.answer);
+    const { item, isOurs } = await this.#read(record);
     // A delete that came through, or a record that others have settled.
     if (item === undefined) return isDoubtful && text === undefined ? done(attempt, 0n) : "lost";
     if (text !== undefined && item.value.equals(Buffer.from(text))) return done(attempt, item.cas);
     if (item.cas === record.cas) return "again";
-    const decoded = decodeRecord(item.value);
-    if (decoded.kind !== "record" || !isSameLife(record.stored, decoded.record)) return "lost";
-    if (seen === undefined || !record.hold.stands(seen.control)) return "lost";
-    record.stored = decoded.record;
-    record.cas = item.cas;
-    return "changed";
+    return isOurs ? adopt(record, item) : "lost";
   }
+
+  /** A record, and whether the block read after it still gives it to this owner. */
+  async #read({
+    hold,
+    name,
+  }: HeldRecord): Promise<{ readonly item: Item | undefined; readonly isOurs: boolean }> {
+    const { session, control, keys } = this.#parts;
+    const get: Operation = { kind: "get", key: keys.record(hold.epoch, name) };
+    const [read, block] = await session.surely([get, control.look]);
+    const seen = await control.take(block?.answer);
+    return { item: itemOf(read?.answer), isOurs: seen !== undefined && hold.stands(seen.control) };
+  }
+}
+
+const UNKNOWN: Answer = { kind: "unknown" };
+
+/** Takes the record as it is now, if only a cancel came between. */
+function adopt(record: HeldRecord, item: Item): "changed" | "lost" {
+  const decoded = decodeRecord(item.value);
+  if (decoded.kind !== "record" || !isSameLife(record.stored, decoded.record)) return "lost";
+  record.stored = decoded.record;
+  record.cas = item.cas;
+  return "changed";
 }
 
 interface Attempt extends Change {

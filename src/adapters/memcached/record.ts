@@ -136,29 +136,28 @@ function decodeWords(
   body: string,
 ): DecodedRecord {
   const said = new Map(words.map((word) => [word.slice(0, 1), word.slice(2)] as const));
-  const number = (word: string): number => Number(said.get(word) ?? 0);
-  const errorLength = number("e");
-  const lengths = said.get("l")?.split(".");
-  const members = membersOf(body.slice(errorLength), lengths, said.get("a")?.split(".").map(Number) ?? []);
-  const numbers = [number("d"), number("x"), errorLength];
-  if (members === undefined || !numbers.every(isCount)) return { kind: "broken" };
+  const numbers = { due: numberIn(said, "d"), buriedAt: numberIn(said, "x"), error: numberIn(said, "e") };
+  const members = membersOf(body.slice(numbers.error), said.get("l")?.split("."), said.get("a")?.split("."));
+  if (members === undefined || !Object.values(numbers).every(isCount)) return { kind: "broken" };
   const run = runOf(said.get("r"));
   const nonce = said.get("k");
   const record: StoredRecord = {
     ...head,
-    due: number("d"),
+    due: numbers.due,
     marked: said.has("m"),
     ...(run && { run }),
     writer: said.get("w") ?? "",
     ...(nonce !== undefined && { nonce }),
     listed: said.has("h"),
-    ...(said.has("x") && { buriedAt: number("x") }),
-    ...(said.has("e") && { error: body.slice(0, errorLength) }),
-    bundled: lengths !== undefined,
+    ...(said.has("x") && { buriedAt: numbers.buriedAt }),
+    ...(said.has("e") && { error: body.slice(0, numbers.error) }),
+    bundled: said.has("l"),
     members,
   };
   return { kind: "record", record };
 }
+
+const numberIn = (said: ReadonlyMap<string, string>, word: string): number => Number(said.get(word) ?? 0);
 
 function runOf(text: string | undefined): Run | undefined {
   const [stake = "", generation] = text?.split(".") ?? [];
@@ -168,8 +167,9 @@ function runOf(text: string | undefined): Run | undefined {
 function membersOf(
   texts: string,
   lengths: readonly string[] | undefined,
-  attempts: readonly number[],
+  charges: readonly string[] = [],
 ): readonly Member[] | undefined {
+  const attempts = charges.map(Number);
   if (!attempts.every(isCount)) return undefined;
   if (lengths === undefined) return [{ text: texts, attempts: attempts[0] ?? 0 }];
   let from = 0;

@@ -94,7 +94,6 @@ interface Back {
 
 /** It can go where nobody knows of this stake. */
 const isUntouched = (record: HeldRecord): boolean => isIdle(record) && record.stored.run === undefined;
-const isTouched = (record: HeldRecord): boolean => !isUntouched(record);
 const isIdle = (record: HeldRecord): boolean => record.open.every(({ phase }) => phase === "pooled");
 
 function givenBack(control: Control, back: Back): Control {
@@ -102,33 +101,36 @@ function givenBack(control: Control, back: Back): Control {
   const stake = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
   if (stake === undefined) return control;
   const nobodys = { ...stake, owner: "" };
-  if (stake.generation > 0)
+  if (stake.generation > 0) {
     return withStake(control, stake, records.length > 0 || hold.mustStand ? [nobodys] : []);
-  const fresh = textsOf(hold, records.filter(isUntouched));
-  const entries = left(
-    stake,
-    fresh,
-    isWhole && !hold.mustStand ? textsOf(hold, records.filter(isTouched)) : undefined,
-  );
-  const next: Stake[] = [];
-  // What was started is suspect for whoever takes it: the stake counts as taken over once.
-  if (entries.some((text) => text !== "")) {
-    next.push(
-      isWhole ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose } : { ...stake, entries },
-    );
   }
-  if (fresh.length > 0) next.push(freshStake(id, fresh));
-  return withStake(control, stake, next);
+  // What is struck out already was given back by a write that was not answered.
+  const fresh = textsOf(hold, records.filter(isUntouched)).filter((text) => stake.entries.includes(text));
+  if (fresh.length === 0 && !isWhole) return control;
+  const entries = staying(stake, fresh, back);
+  // What was started is suspect for whoever takes it: the stake counts as taken over once.
+  const rest: Stake = isWhole
+    ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose }
+    : { ...stake, entries };
+  const isEmpty = entries.join("") === "";
+  return withStake(control, stake, [
+    ...(isEmpty ? [] : [rest]),
+    ...(fresh.length > 0 ? [freshStake(id, fresh)] : []),
+  ]);
 }
 
-/** The entries that stay in a stake; each keeps its place. `only`: none but these stay. */
-function left(
+/** The entries that stay in a stake, each at its place. */
+function staying(
   stake: TaskStake,
-  gone: readonly string[],
-  only: readonly string[] | undefined,
+  fresh: readonly string[],
+  { hold, records, isWhole }: Back,
 ): readonly string[] {
-  const stays = (text: string): boolean => !gone.includes(text) && (only?.includes(text) ?? true);
-  return stake.entries.map((text) => (stays(text) ? text : ""));
+  const touched = textsOf(
+    hold,
+    records.filter((record) => !isUntouched(record)),
+  );
+  const isOver = (text: string): boolean => isWhole && !hold.mustStand && !touched.includes(text);
+  return stake.entries.map((text) => (fresh.includes(text) || isOver(text) ? "" : text));
 }
 
 /** A stake that nobody has, and of which nothing was started. */

@@ -131,7 +131,7 @@ export class Scout {
 
   /** A heartbeat, the block, and the heartbeats of those it names. */
   async #lookAtBlock(): Promise<Looked | undefined> {
-    const { session, control, keys, clock } = this.#parts;
+    const { session, control, keys } = this.#parts;
     const before = control.latest;
     const known = ownersIn(control.latest?.control, this.#owner.name);
     const name = this.#owner.name ?? (await this.#owner.beat());
@@ -146,14 +146,19 @@ export class Scout {
     this.#holdings.compare(seen?.control);
     this.#dropLost();
     if (seen === undefined) return undefined;
-    const owner = this.#owner.name ?? name;
-    const heard = new Map(known.map((one, index) => [one, heartbeatOf(itemOf(reads[index]?.answer))]));
-    const unheard = ownersIn(seen.control, owner).filter((one) => !heard.has(one));
-    const more = unheard.length === 0 ? [] : await heartbeatsOf(this.#parts, unheard);
     this.#isAlone = before?.cas === seen.cas;
-    this.#lookedAt = clock.now();
-    this.#beats = new Map([...heard, ...more]);
+    const owner = this.#owner.name ?? name;
+    const heard = known.map((one, index) => [one, heartbeatOf(itemOf(reads[index]?.answer))] as const);
+    await this.#hear(ownersIn(seen.control, owner), new Map(heard));
     return { seen, owner, beats: this.#beats };
+  }
+
+  /** Knows the heartbeats of all owners in the block, asking for those that were not expected there. */
+  async #hear(owners: readonly string[], heard: ReadonlyMap<string, Heartbeat>): Promise<void> {
+    const unheard = owners.filter((owner) => !heard.has(owner));
+    const more = unheard.length === 0 ? [] : await heartbeatsOf(this.#parts, unheard);
+    this.#beats = new Map([...heard, ...more]);
+    this.#lookedAt = this.#parts.clock.now();
   }
 
   /** Tasks of a lost hold that still run are known by nothing but their claim, which is refused then. */

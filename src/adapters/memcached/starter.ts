@@ -1,4 +1,5 @@
 import type { StartOptions, Started } from "../../ports/broker.ts";
+import type { Aftercare } from "./aftercare.ts";
 import { becomes } from "./becomes.ts";
 import { currentStake, withStake } from "./control.ts";
 import type { TaskStake } from "./control.ts";
@@ -12,6 +13,7 @@ import type { Pace } from "./pace.ts";
 import type { Parts } from "./parts.ts";
 import type { RecordWriter } from "./record-writer.ts";
 import { isUnmarked, openMembers, sortRecord } from "./sorting.ts";
+import type { OpenedMember } from "./sorting.ts";
 
 const MOST_ROUNDS = 20; // each is a change by somebody else between reading and writing
 
@@ -31,6 +33,7 @@ export class Starter {
   readonly #owner: Owner;
   readonly #writer: RecordWriter;
   readonly #fetcher: Fetcher;
+  readonly #aftercare: Aftercare;
   readonly #pace: Pace;
   readonly #around: Surroundings;
 
@@ -40,6 +43,7 @@ export class Starter {
       readonly owner: Owner;
       readonly writer: RecordWriter;
       readonly fetcher: Fetcher;
+      readonly aftercare: Aftercare;
       readonly pace: Pace;
       readonly around: Surroundings;
     },
@@ -48,6 +52,7 @@ export class Starter {
     this.#owner = tools.owner;
     this.#writer = tools.writer;
     this.#fetcher = tools.fetcher;
+    this.#aftercare = tools.aftercare;
     this.#pace = tools.pace;
     this.#around = tools.around;
   }
@@ -160,7 +165,7 @@ export class Starter {
   /** The record is another than it was, but the stake may still be ours: then what it is now is up to us. */
   async #lookAgain(task: HeldTask): Promise<Started | "again"> {
     const { record } = task;
-    const { hold, name, place } = record;
+    const { hold, name } = record;
     const item = await this.#parts.session.get(this.#parts.keys.record(hold.epoch, name));
     const seen = await this.#parts.control.read();
     if (seen === undefined || !hold.stands(seen.control)) {
@@ -169,24 +174,36 @@ export class Starter {
     }
     const entry = { name, members: 1, again: true };
     const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: seen.control.sweptTo });
-    if (sorted.kind === "cancelled" && item !== undefined) {
-      record.stored = sorted.stored;
-      record.cas = item.cas;
-      return this.#drop(record);
+    if (item === undefined || sorted.kind !== "tasks") {
+      // An earlier owner's last write came late, or the task was listed twice.
+      await this.#aftercare.lookAgain(record);
+      return "cancelled";
     }
-    if (sorted.kind === "newer" || sorted.kind === "broken") hold.mustStand = true;
-    // It was listed twice, and is run, or was, by another name of the same.
-    if (sorted.kind !== "tasks" || item === undefined) return "cancelled";
     const isReplaced = sorted.stored.nonce !== record.stored.nonce;
     record.stored = sorted.stored;
     record.cas = item.cas;
-    const members = openMembers(name, sorted.stored, { stake: hold.stake, place, codec: this.#parts.codec });
-    const now = members.find((member) => member.index === task.index);
-    if (now === undefined) return "cancelled";
-    if (!isReplaced && now.attempt === task.claim.attempt) return "again";
-    // It was started once more than its claim says, or it is another task by now: it is handed out anew.
-    this.#around.pool(holdTask(record, now));
-    return isReplaced ? "cancelled" : "lost";
+    return this.#startAnew(task, isReplaced);
+  }
+
+  /** It was started once more than its claim says, or is another task by now: then it is handed out anew. */
+  #startAnew({ record, index, claim }: HeldTask, isReplaced: boolean): Started | "again" {
+    const { hold, name, stored, place } = record;
+    const members = openMembers(name, stored, { stake: hold.stake, place, codec: this.#parts.codec });
+    const known = record.open.filter(({ phase }) => phase !== "started");
+    for (const member of members) {
+      const task = known.find((one) => one.index === member.index);
+      if (task === undefined || (!isReplaced && task.claim.attempt === member.attempt)) continue;
+      record.letGo(task);
+      this.#poolAnew(record, member);
+    }
+    const now = members.find((member) => member.index === index);
+    if (isReplaced || now === undefined) return "cancelled";
+    return now.attempt === claim.attempt ? "again" : "lost";
+  }
+
+  #poolAnew(record: HeldRecord, member: OpenedMember): void {
+    if (member.opened.kind === "task") this.#around.pool(holdTask(record, member));
+    else record.hold.mustStand = true;
   }
 
   /** What was cancelled while it was claimed goes for good. */

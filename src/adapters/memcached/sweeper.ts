@@ -37,17 +37,26 @@ export class Sweeper {
     const isKnown = this.#looked.epoch === control.epoch;
     if (isKnown && this.#looked.recent === now && !mustLook) return false;
     const looksAtAll = !isKnown || now - this.#looked.all >= LOOK_AGAIN_SECONDS;
-    const minutes = minutesBetween(control.sweptTo + 1, now);
-    const noted = !looksAtAll && mustLook ? await this.#delayed.minutes(control.epoch, minutes[0] ?? 0) : [];
-    const recent = bucketOf(now - LOOK_AGAIN_SECONDS);
-    const isLookedAt = (minute: number): boolean => looksAtAll || minute >= recent || noted.includes(minute);
-    const buckets = await this.#delayed.read(control.epoch, minutes.filter(isLookedAt));
-    const isDue = buckets.flat().some(({ due }) => due > control.sweptTo && due <= now);
+    const isDue = await this.#lookFor(control, now, { looksAtAll, mustLook });
     // What is due stays so until it is swept, which may be some steps later: then it has to be found again.
     this.#looked = isDue
       ? NEVER_LOOKED
       : { epoch: control.epoch, all: looksAtAll ? now : this.#looked.all, recent: now };
     return isDue;
+  }
+
+  /** Looks at all buckets since the last sweep, or at those that are noted and the last ones. */
+  async #lookFor(
+    { epoch, sweptTo }: Control,
+    now: number,
+    { looksAtAll, mustLook }: { readonly looksAtAll: boolean; readonly mustLook: boolean },
+  ): Promise<boolean> {
+    const minutes = minutesBetween(sweptTo + 1, now);
+    const noted = !looksAtAll && mustLook ? await this.#delayed.minutes(epoch, bucketOf(sweptTo + 1)) : [];
+    const recent = bucketOf(now - LOOK_AGAIN_SECONDS);
+    const isLookedAt = (minute: number): boolean => looksAtAll || minute >= recent || noted.includes(minute);
+    const buckets = await this.#delayed.read(epoch, minutes.filter(isLookedAt));
+    return buckets.flat().some(({ due }) => due > sweptTo && due <= now);
   }
 
   /** How far one sweep goes. */

@@ -4,6 +4,8 @@ import { bucketOf } from "./entries.ts";
 import { heartbeatsOf } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
+import type { Item } from "./session.ts";
+import type { Operation } from "./wire.ts";
 
 // A task that comes while the queue is idle waits half of this on average; a poll is one round trip.
 const FIRST_POLL_MS = 50;
@@ -35,17 +37,20 @@ export class Waiter {
   }
 
   async #mayClaim(): Promise<boolean> {
-    const { control, session, keys, time, clock } = this.#parts;
+    const { control, session, time, clock } = this.#parts;
     const latest = control.latest?.control;
-    const head = latest?.lists[0]?.name;
-    const list = { kind: "get", key: keys.list(latest?.epoch ?? "", head ?? "") } as const;
-    const [block, read] = await session.surely(head === undefined ? [control.look] : [control.look, list]);
+    const [block, list] = await session.surely([control.look, this.#readingHead(latest)]);
     const now = (await control.take(block?.answer))?.control;
     if (now === undefined) return false;
-    if (now.pausedUntilMs !== undefined && now.pausedUntilMs > time.serverMs(clock.now())) return false;
-    if (now.lists[0]?.name !== head) return true;
-    if ((itemOf(read?.answer)?.value.length ?? 0) > now.offset || now.lists.length > 1) return true;
-    return (await this.#isOrphaned(now)) || (await this.#isDue(now));
+    if ((now.pausedUntilMs ?? 0) > time.serverMs(clock.now())) return false;
+    return (
+      hasMore(now, latest, itemOf(list?.answer)) || (await this.#isOrphaned(now)) || (await this.#isDue(now))
+    );
+  }
+
+  #readingHead(latest: Control | undefined): Operation {
+    const [first] = latest?.lists ?? [];
+    return { kind: "get", key: this.#parts.keys.list(latest?.epoch ?? "", first?.name ?? "") };
   }
 
   async #isOrphaned(control: Control): Promise<boolean> {
@@ -62,4 +67,10 @@ export class Waiter {
     const entries = (await this.#delayed.read(control.epoch, minutes)).flat();
     return entries.some(({ due }) => due > control.sweptTo && due <= now);
   }
+}
+
+/** Whether something may be in the lists; `head`: what was the first one when the block was seen before. */
+function hasMore(now: Control, before: Control | undefined, head: Item | undefined): boolean {
+  if (now.lists.length > 1 || now.lists[0]?.name !== before?.lists[0]?.name) return true;
+  return (head?.value.length ?? 0) > now.offset;
 }

@@ -39,13 +39,14 @@ export class WaitingList {
   async append(epoch: string, entries: readonly string[]): Promise<Appended> {
     if (entries.length === 0) return "kept";
     const { control, session } = this.#parts;
+    const patience = session.patience();
     let seen = control.latest ?? (await control.read());
-    for (const patience = session.patience(); ; await patience.again()) {
+    for (;;) {
       if (seen?.control.epoch !== epoch) return "gone";
-      const operation = this.appending(seen, entries);
-      const [answer] = await session.ask([operation]);
+      const [answer] = await session.ask([this.appending(seen, entries)]);
       const appended = await this.appended(seen, entries, answer);
       if (appended !== "again") return appended;
+      await patience.again();
       seen = await control.read();
     }
   }
@@ -85,7 +86,7 @@ export class WaitingList {
 
   /** The same answer is given for "no such list" and "no memory for it". */
   async #refused(seen: Seen, name: string): Promise<Appended | "again"> {
-    const { session, control, keys, random } = this.#parts;
+    const { session, control, random } = this.#parts;
     const there = await session.get(this.#key(seen, name));
     if (there !== undefined) return there.value.length > MOST_LIST_BYTES ? this.#regrow(seen, name) : "full";
     const now = await control.read();

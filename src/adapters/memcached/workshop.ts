@@ -8,6 +8,7 @@ import { BulkStore } from "./bulk-store.ts";
 import { BulkTally } from "./bulk-tally.ts";
 import { MemcachedBulks } from "./bulks.ts";
 import { BundleSize } from "./bundle-size.ts";
+import { Aftercare } from "./aftercare.ts";
 import { Canceller } from "./canceller.ts";
 import { Claimer } from "./claimer.ts";
 import type { ClaimerTools } from "./claimer.ts";
@@ -81,8 +82,9 @@ export function assemble(plan: Plan): Workshop {
   const holdings = new Holdings();
   const pace = new Pace(plan.elapsedMs);
   const writer = new RecordWriter(parts);
-  const ender = new Ender(parts, { writer, ...stock });
-  const fetcher = new Fetcher(parts, { ...stock, ender });
+  const aftercare = new Aftercare(parts, stock);
+  const ender = new Ender(parts, { writer, aftercare, ...stock });
+  const fetcher = new Fetcher(parts, { aftercare, ender });
   const sweeper = new Sweeper(parts, stock);
   const scout = new Scout(parts, { owner, holdings, sweeper });
   const putBack = new PutBack(parts, { owner, ...stock });
@@ -108,7 +110,7 @@ export function assemble(plan: Plan): Workshop {
     bulks: bulksOf(parts, stock, bundle),
     publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
     claimer: new Claimer(parts, { holdings, scout, fetcher, sweeper, putBack, pace, idle, ...stock }),
-    starter: new Starter(parts, { owner, writer, fetcher, pace, around }),
+    starter: new Starter(parts, { owner, writer, fetcher, aftercare, pace, around }),
     releaser: new Releaser(parts, { holdings, writer }),
   };
 }

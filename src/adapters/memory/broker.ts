@@ -1,4 +1,3 @@
-import { MemqError } from "../../errors.ts";
 import { LEASE_MS, MAX_BATCH } from "../../ports/broker.ts";
 import type {
   Broker,
@@ -20,6 +19,7 @@ import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
+import { assertBatch } from "./batch-limit.ts";
 import { MemoryBulks } from "./bulks.ts";
 import { claimFrom } from "./claiming.ts";
 import { becomes, recordOf, stateOf } from "./entry.ts";
@@ -173,8 +173,7 @@ export class MemoryBroker implements Broker {
       const entry = this.#queue.shelf.get(id);
       if (entry === undefined) return "absent";
       if (stateOf(entry, this.#now()) === "running") return "running";
-      this.#queue.shelf.remove(entry);
-      this.#queue.bulks.removed(entry);
+      this.#queue.remove(entry);
       return "cancelled";
     });
   }
@@ -185,10 +184,7 @@ export class MemoryBroker implements Broker {
       const now = this.#now();
       const still = states.filter((state) => state !== "running");
       const purged = [...new Set(still)].flatMap((state) => shelf.in(state, now));
-      for (const entry of purged) {
-        shelf.remove(entry);
-        this.#queue.bulks.removed(entry);
-      }
+      for (const entry of purged) this.#queue.remove(entry);
       return purged.length;
     });
   }
@@ -290,11 +286,3 @@ const promised = <T>(work: () => T): Promise<T> =>
   new Promise((resolve) => {
     resolve(work());
   });
-
-function assertBatch(verb: string, count: number): void {
-  if (count <= MAX_BATCH) return;
-  throw new MemqError(
-    "BUG",
-    `${verb} of ${String(count)} tasks in one call, the most is ${String(MAX_BATCH)}`,
-  );
-}

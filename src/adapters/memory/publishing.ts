@@ -22,8 +22,7 @@ export function keepDraft(queue: MemoryQueue, codec: Codec, wish: Wish): Publish
   const state = stateOf(rival, queue.clock.now());
   if (draft.onDuplicate !== "replace" || state === "running")
     return { kind: "duplicate", of: rival.id, state };
-  queue.shelf.remove(rival);
-  queue.bulks.removed(rival);
+  queue.remove(rival);
   return { kind: "kept", id: shelve(queue, codec, { draft, bulk, body }), replaced: rival.id };
 }
 

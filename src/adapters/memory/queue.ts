@@ -1,7 +1,8 @@
 import type { Clock } from "../../ports/clock.ts";
 import { Bell } from "./bell.ts";
-import { BulkShelf } from "./bulks.ts";
+import { BulkShelf } from "./bulk-shelf.ts";
 import { becomes } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import { MemoryNotes } from "./notes.ts";
 import { Shelf } from "./shelf.ts";
 
@@ -46,6 +47,12 @@ export class MemoryQueue {
       if (entry.hold?.owner === owner) this.shelf.put(becomes.leased(entry, entry.hold, now));
     }
     this.bell.ring();
+  }
+
+  /** Takes a task away undone. */
+  remove(entry: Entry): void {
+    this.shelf.remove(entry);
+    this.bulks.removed(entry);
   }
 
   /** Puts other text where the task's text stands. */

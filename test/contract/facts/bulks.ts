@@ -10,8 +10,11 @@ interface Step {
   readonly place?: string;
 }
 
-const step = (owner: Broker, drafts: readonly Draft[], { expected, place = "a" }: Step = {}): Promise<BulkKept> =>
-  owner.bulks.publish(drafts, { name: "Frühling", expected, place: () => place });
+const step = (
+  owner: Broker,
+  drafts: readonly Draft[],
+  { expected, place = "a" }: Step = {},
+): Promise<BulkKept> => owner.bulks.publish(drafts, { name: "Frühling", expected, place: () => place });
 
 const drafts = (prefix: string, count: number): Draft[] => series(prefix, count).map((name) => named(name));
 const namesMet = async (owner: Broker): Promise<unknown[]> => (await drain(owner)).map(({ name }) => name);
@@ -22,17 +25,20 @@ export function bulkFacts(fact: Fact): void {
     expect(await owner.bulks.count("Frühling")).toBeUndefined();
   });
 
-  fact("the parts of a bulk are kept with its place, by one publisher after the other", async (queue, owner) => {
-    const first = await step(owner, drafts("a", 3), { place: "behind a" });
-    expect(first.answers.map(({ kind }) => kind)).toEqual(["kept", "kept", "kept"]);
-    const second = await step(owner, drafts("b", 2), { expected: first.version, place: "behind b" });
-    const other = await queue.open();
-    const state = await other.bulks.resume("Frühling");
-    expect(state).toMatchObject({ place: "behind b", kept: 5, version: second.version });
-    await step(other, [], { expected: state?.version, place: "end" });
-    expect(await owner.bulks.resume("Frühling")).toMatchObject({ place: "end", kept: 5 });
-    expect(await namesMet(other)).toEqual(["a0", "a1", "a2", "b0", "b1"]);
-  });
+  fact(
+    "the parts of a bulk are kept with its place, by one publisher after the other",
+    async (queue, owner) => {
+      const first = await step(owner, drafts("a", 3), { place: "behind a" });
+      expect(first.answers.map(({ kind }) => kind)).toEqual(["kept", "kept", "kept"]);
+      const second = await step(owner, drafts("b", 2), { expected: first.version, place: "behind b" });
+      const other = await queue.open();
+      const state = await other.bulks.resume("Frühling");
+      expect(state).toMatchObject({ place: "behind b", kept: 5, version: second.version });
+      await step(other, [], { expected: state?.version, place: "end" });
+      expect(await owner.bulks.resume("Frühling")).toMatchObject({ place: "end", kept: 5 });
+      expect(await namesMet(other)).toEqual(["a0", "a1", "a2", "b0", "b1"]);
+    },
+  );
 
   fact("the place is made of the answers", async (_queue, owner) => {
     const lossy = { method: "note", args: [undefined] } as unknown as Draft;
@@ -49,7 +55,9 @@ export function bulkFacts(fact: Fact): void {
     const other = await queue.open();
     await expect(step(other, drafts("b", 1))).rejects.toMatchObject({ code: "BULK_TAKEN" });
     await step(owner, drafts("c", 1), { expected: version });
-    await expect(step(other, drafts("d", 1), { expected: version })).rejects.toMatchObject({ code: "BULK_TAKEN" });
+    await expect(step(other, drafts("d", 1), { expected: version })).rejects.toMatchObject({
+      code: "BULK_TAKEN",
+    });
     expect(await namesMet(owner)).toEqual(["a0", "c0"]);
   });
 
@@ -70,7 +78,10 @@ export function bulkFacts(fact: Fact): void {
 
   fact("every task of a bulk is counted where it is", async (queue, owner) => {
     await keep(owner, named("stranger"));
-    const { answers } = await step(owner, [...drafts("a", 5), named("late", { dueAt: inSeconds(queue, 60) })]);
+    const { answers } = await step(owner, [
+      ...drafts("a", 5),
+      named("late", { dueAt: inSeconds(queue, 60) }),
+    ]);
     const count = (): Promise<unknown> => owner.bulks.count("Frühling");
     const all = { place: "a", kept: 6, removed: 0 };
     expect(await count()).toEqual({ ...all, done: 0, dead: 0, left: 6 });
@@ -93,7 +104,10 @@ export function bulkFacts(fact: Fact): void {
   });
 
   fact("what is cancelled or purged is not left", async (queue, owner) => {
-    const { answers } = await step(owner, [...drafts("a", 3), named("late", { dueAt: inSeconds(queue, 60) })]);
+    const { answers } = await step(owner, [
+      ...drafts("a", 3),
+      named("late", { dueAt: inSeconds(queue, 60) }),
+    ]);
     const [first] = answers;
     await owner.cancel(first?.kind === "kept" ? first.id : "");
     expect(await owner.bulks.count("Frühling")).toMatchObject({ kept: 4, dead: 0, left: 3 });

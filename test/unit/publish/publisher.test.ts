@@ -244,7 +244,12 @@ describe("a bulk", () => {
       codec,
       clock,
     });
-    expect(await publishAll(publisher, [], { options: {} })).toEqual({ outcomes: [], kept: 0, duplicate: 0, refused: 0 });
+    expect(await publishAll(publisher, [], { options: {} })).toEqual({
+      outcomes: [],
+      kept: 0,
+      duplicate: 0,
+      refused: 0,
+    });
   });
 
   test("reads no further than the batch that is being kept", async () => {
@@ -268,9 +273,9 @@ describe("a bulk", () => {
         ? Promise.reject(new MemqError("BROKER_UNREACHABLE", "gone"))
         : Promise.resolve(drafts.map(() => ({ kind: "kept", id: "1" }))),
     );
-    const error: unknown = await publishAll(makePublisher({ broker, codec, clock }), counted(), { options: {} }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const error: unknown = await publishAll(makePublisher({ broker, codec, clock }), counted(), {
+      options: {},
+    }).catch((thrown: unknown) => thrown);
     expect(codeOf(error)).toBe("BROKER_UNREACHABLE");
     expect((error as Error).message).toBe("gone (the first 2000 items were answered before)");
   });

@@ -9,7 +9,7 @@ import type { RunReport } from "../../../src/run/report.ts";
 import { runQueues, type QueueRun } from "../../../src/run/run.ts";
 import type { WhenFull } from "../../../src/run/visit.ts";
 import { pauseQueue, retryLater } from "../../../src/task/outcome.ts";
-import { ground, partsOf, publish, until, type Ground } from "./ground.ts";
+import { altered, ground, partsOf, publish, until, type Ground } from "./ground.ts";
 
 const MINUTE = 60_000;
 const tenMinutes = (afterMs: number): number => (Math.floor(afterMs / (10 * MINUTE)) + 1) * 10 * MINUTE;
@@ -172,6 +172,19 @@ describe("a covering run", () => {
     await until(() => under.report !== undefined);
     expect(closedAt).toEqual([at(2), at(5)]);
     expect(under.report?.queues[0]).toMatchObject({ done: 2 });
+  });
+
+  test("does not wait for something that nobody can claim", async () => {
+    await publish(place.broker, { method: "closeOrder" });
+    const none = { claims: [], idle: { kind: "empty" }, findings: [] } as const;
+    const broker = altered(place.broker, { claim: () => Promise.resolve(none) });
+    const under = start(covering({ open: () => Promise.resolve(broker) }));
+    for (let second = 0; second < 6; second++) {
+      await settle();
+      await place.clock.advance(1_000);
+    }
+    await until(() => under.report !== undefined);
+    expect(under.report?.queues[0]).toMatchObject({ ended: "empty", left: 1 });
   });
 
   test("without a next tick to know does not wait", async () => {

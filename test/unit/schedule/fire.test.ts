@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Broker } from "../../../src/ports/broker.ts";
+import { setPaused } from "../../../src/schedule/control.ts";
 import { fireDue, type Firing, type Scheduling } from "../../../src/schedule/fire.ts";
 import { memoryQueue, virtualClock, type TestQueue, type VirtualClock } from "../../../src/testing.ts";
 import { clockTimes, configOf, schedulingOn } from "./ground.ts";
@@ -13,7 +14,7 @@ class Host {
   readonly broker: Broker;
   readonly clock: VirtualClock;
   readonly #name: string;
-  readonly #memq: Scheduling & { schedules: readonly ScheduleConfig[] };
+  readonly scheduling: Scheduling & { schedules: readonly ScheduleConfig[] };
 
   constructor(
     queue: TestQueue,
@@ -23,15 +24,15 @@ class Host {
     this.#name = options.name ?? "a";
     this.clock = virtualClock(options.at ?? Date.UTC(2026, 0, 1, 6));
     this.broker = queue.open();
-    this.#memq = schedulingOn(this.broker, this.clock, schedules);
+    this.scheduling = schedulingOn(this.broker, this.clock, schedules);
   }
 
   use(schedules: readonly ScheduleConfig[]): void {
-    this.#memq.schedules = schedules;
+    this.scheduling.schedules = schedules;
   }
 
   fire(nowMs = this.clock.now()): Promise<readonly Firing[]> {
-    return fireDue(this.#memq, nowMs, { who: { host: this.#name, by: `${this.#name}:1` } });
+    return fireDue(this.scheduling, nowMs, { who: { host: this.#name, by: `${this.#name}:1` } });
   }
 
   /** The times of day that were fired. */
@@ -300,6 +301,37 @@ describe("several hosts", () => {
     expect(await other.work()).toEqual(["schedule:daily@2026-01-01T07:00Z"]);
   });
 
+  test("are not disturbed by one that stalled, was taken over from, and comes back", async () => {
+    const queue = memoryQueue();
+    const schedules = [configOf("often", "*/10 * * * *")];
+    const [stalled, other] = [
+      new Host(queue, schedules, { name: "a" }),
+      new Host(queue, schedules, { name: "b" }),
+    ];
+    await other.fire();
+    await other.work();
+    const at = other.clock.now() + 10 * MINUTE_MS;
+    const memq = schedulingOn(stalled.broker, stalled.clock, schedules);
+    let goOn: () => void = () => undefined;
+    const stall = new Promise<void>((resolve) => (goOn = resolve));
+    const slow: Scheduling = {
+      ...memq,
+      publish: (...args) => stall.then(() => memq.publish(...args)),
+    };
+    const late = fireDue(slow, at, { who: { host: "a", by: "a:1" } });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await other.times(at + MINUTE_MS)).toEqual(["06:10"]);
+    // The next time is under way by somebody who is about to publish.
+    const never = { ...memq, publish: () => new Promise<string>(() => undefined) };
+    void fireDue(never, at + 10 * MINUTE_MS, { who: { host: "c", by: "c:1" } });
+    await new Promise((resolve) => setImmediate(resolve));
+    goOn();
+    expect(await late).toMatchObject([{ kind: "fired" }]); // the key led it to the task that is there already
+    expect(await other.broker.depth()).toMatchObject({ waiting: 1 });
+    expect(await other.times(at + 10 * MINUTE_MS + 30_000)).toEqual([]);
+    expect(await other.times(at + 11 * MINUTE_MS)).toEqual(["06:20"]);
+  });
+
   test("of which one has a clock hours behind do not fire a time again and again", async () => {
     const queue = memoryQueue();
     const schedules = [configOf("daily", "0 7 * * *")];
@@ -315,6 +347,46 @@ describe("several hosts", () => {
       await wrong.work();
     }
     expect(fired).toEqual(["07:00"]);
+  });
+});
+
+describe("a paused schedule", () => {
+  const setPausedAt = (host: Host, isPaused: boolean): Promise<void> =>
+    setPaused(host.scheduling, configOf("often", "*/10 * * * *"), { isPaused, nowMs: host.clock.now() });
+
+  test("fires nothing until it is resumed, and nothing of the pause then", async () => {
+    const host = hostWith(configOf("often", "*/10 * * * *"));
+    await host.times();
+    await setPausedAt(host, true);
+    expect(await host.after(25)).toEqual([]);
+    await setPausedAt(host, false);
+    expect(await host.after(0)).toEqual([]);
+    expect(await host.after(5)).toEqual(["06:30"]);
+  });
+
+  test("stays paused though its times are changed, and though no run had seen it before", async () => {
+    const host = hostWith(configOf("often", "*/5 * * * *"));
+    await setPausedAt(host, true);
+    expect(await host.after(10)).toEqual([]);
+    await setPausedAt(host, false);
+    expect(await host.after(5)).toEqual(["06:15"]);
+  });
+
+  test("that is paused while it fires publishes that time, and no other", async () => {
+    const host = hostWith(configOf("often", "*/10 * * * *"));
+    const memq = { ...host.scheduling, config: host.scheduling.config };
+    const pausing: Scheduling = {
+      ...memq,
+      publish: async (...args) => {
+        await setPausedAt(host, true);
+        return memq.publish(...args);
+      },
+    };
+    const who = { host: "a", by: "a:1" };
+    expect(await fireDue(pausing, host.clock.now(), { who })).toMatchObject([{ kind: "fired" }]);
+    expect(await host.after(10)).toEqual([]);
+    await setPausedAt(host, false);
+    expect(await host.after(10)).toEqual(["06:20"]);
   });
 });
 

@@ -93,3 +93,18 @@ describe("a store of version 1", () => {
     expect(shown).toHaveLength(7);
   });
 });
+
+test("a store of version 2 keeps its notes and tasks, and takes bulks", async () => {
+  const second = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(second);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v2.db"), join(second, "store.db"));
+  const opened = openEmbeddedStore({ folder: second });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.notes.read("tick")).toEqual({ value: "王", version: "3" });
+  expect(await queue.depth()).toMatchObject({ waiting: 3, delayed: 1, running: 1, dead: 1 });
+  const step = { name: "b", expected: undefined, place: (): string => "here" };
+  await queue.bulks.publish([{ method: "saveToLocal", args: [] }], step);
+  expect(await queue.bulks.count("b")).toMatchObject({ kept: 1, left: 1 });
+  await opened.close();
+  rmSync(join(second, ".."), { recursive: true });
+});

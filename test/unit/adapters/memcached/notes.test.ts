@@ -3,7 +3,7 @@ import { keysOf } from "../../../../src/adapters/memcached/names.ts";
 import { MemcachedNotes } from "../../../../src/adapters/memcached/notes.ts";
 import { Session } from "../../../../src/adapters/memcached/session.ts";
 import type { Answer, Wire } from "../../../../src/adapters/memcached/wire.ts";
-import { virtualClock } from "../../../../src/testing.ts";
+import { systemClock } from "../../../../src/ports/clock.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 
 /** What becomes of a batch on its way: it is done or not, and its answer comes back or not. */
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 
 function notesOver(wire: Wire): MemcachedNotes {
-  const session = new Session(wire, virtualClock());
+  const session = new Session(wire, systemClock);
   const random = (count: number): string => String(++letters).padStart(count, "x");
   return new MemcachedNotes({ queue: "q", keys: keysOf("q"), session, random });
 }
@@ -61,7 +61,9 @@ describe("a write whose answer was lost", () => {
     const { version } = (await notes.read("a")) ?? {};
     fates = ["lost before"];
     let other: Promise<boolean> | undefined;
-    whenLost = () => (other = notesOver(server.wire()).write("a", "two", version));
+    whenLost = () => {
+      other = notesOver(server.wire()).write("a", "two", version);
+    };
     expect([await notes.write("a", "two", version), await other]).toEqual([false, true]);
   });
 });

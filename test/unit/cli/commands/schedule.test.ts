@@ -160,3 +160,13 @@ test("a call that cannot be read, a time zone and a time that are none are fault
   expect(err).toContain(`line 3: call = "it's" is not a task: "it's" has a quote that does not end`);
   expect(err).toContain(`line 4: timezone = "Mars/Base" is not a time zone`);
 });
+
+test("memq check finds a schedule whose method the handlers do not have", async () => {
+  expect(await folder.say(main, ["check"])).toMatchObject({ code: 0 });
+  folder.write("config.ini", CONFIG.replace("greet(", "gret("));
+  const { code, err } = await folder.say(main, ["check"]);
+  expect(code).toBe(78);
+  expect(err).toMatch(
+    /^memq check: queue "mail": schedule "often": class "Worker" has no method "gret", did you mean "greet"\?/m,
+  );
+});

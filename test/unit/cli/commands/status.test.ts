@@ -28,9 +28,7 @@ test("status shows every queue with its tasks by state", async () => {
   await oneOfEach();
   const { code, out, err } = await folder.say(main, ["status"]);
   expect([code, err]).toEqual([0, ""]);
-  expect(out).toMatch(
-    /^queue +waiting +delayed +running +dead +oldest waits +next due +kept in/m,
-  );
+  expect(out).toMatch(/^queue +waiting +delayed +running +dead +oldest waits +next due +kept in/m);
   expect(rowOf(out, "default").slice(0, 7)).toEqual(["default", "0", "0", "0", "0", "-", "-"]);
   const push = rowOf(out, "push");
   expect(push.slice(0, 5)).toEqual(["push", "1", "1", "1", "1"]);

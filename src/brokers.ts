@@ -40,12 +40,15 @@ export class Brokers {
     return remember(this.#queues, queue.name, () => this.#openQueue(queue));
   }
 
-  /** Hands back what is held and closes everything that was opened. */
+  /** Hands back what is held and closes everything that was opened. @throws what the first to fail threw. */
   async close(): Promise<void> {
-    for (const open of this.#queues.values()) await open.then(({ broker }) => broker.close(), ignoreUnopened);
-    for (const open of this.#stores.values()) await open.then((store) => store.close(), ignoreUnopened);
+    const queues = [...this.#queues.values()].map((open) =>
+      open.then(({ broker }) => broker, ignoreUnopened),
+    );
+    const stores = [...this.#stores.values()].map((open) => open.catch(ignoreUnopened));
     this.#queues.clear();
     this.#stores.clear();
+    await closeEach([...queues, ...stores]);
   }
 
   async #openQueue(queue: QueueConfig): Promise<OpenQueue> {
@@ -61,8 +64,7 @@ export class Brokers {
       const { openEmbeddedStore } = await import("./adapters/embedded/store.ts");
       return openEmbeddedStore({ folder: queue.storePath, clock: this.#clock });
     });
-    // A handler may block this process for as long as an attempt may take, and a minute for what surrounds it.
-    return store.queue(queue.name, { codec, blockedMs: queue.timeoutMs + 60_000 });
+    return store.queue(queue.name, { codec, timeoutMs: queue.timeoutMs });
   }
 
   async #memcached(queue: QueueConfig, server: ServerConfig, codec: Codec): Promise<Broker> {
@@ -155,5 +157,14 @@ async function remember<T>(known: Map<string, Promise<T>>, name: string, open: (
   return opening;
 }
 
+/** Closes one after the other; one that fails keeps none from being closed. */
+async function closeEach(opened: readonly Promise<{ close(): Promise<void> } | undefined>[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const open of opened) {
+    await open.then((closable) => closable?.close()).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 /** What failed to open was reported to whoever asked for it. */
-const ignoreUnopened = (): void => undefined;
+const ignoreUnopened = (): undefined => undefined;

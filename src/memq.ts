@@ -10,9 +10,9 @@ import { makePublisher, type BulkItem, type BulkPart, type PartReport } from "./
 import { durationMs } from "./task/duration.ts";
 import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
-import type { Listener } from "./telemetry/events.ts";
 import type { Limits } from "./run/budget.ts";
-import type { CareOptions, Chronicle } from "./run/chronicle.ts";
+import { assertRunOptions, type RunOptions } from "./run/run-options.ts";
+import type { Chronicle } from "./run/chronicle.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
 import type { QueueRun } from "./run/run.ts";
@@ -39,28 +39,7 @@ export interface PublishManyTo extends PublishTo {
   readonly onOutcome?: OnOutcome;
 }
 
-export interface RunOptions extends CareOptions {
-  /** Names of the queues to drain. Default: all of the configuration. */
-  readonly queues?: readonly string[];
-  /** ms or a duration; no task is started that would not fit. Default none. */
-  readonly maxTime?: number | string;
-  readonly maxTasks?: number;
-  readonly maxMemoryBytes?: number;
-  /** Tasks at a time, per queue. Default: the queue's `concurrency`. */
-  readonly concurrency?: number;
-  /** Per attempt, ms or a duration. Default: the queue's `timeout`. */
-  readonly timeout?: number | string;
-  /** Aborted: claim no more, finish what runs within `grace`, hand back the rest. */
-  readonly stop?: AbortSignal;
-  /** Default 10 s. */
-  readonly grace?: number | string;
-  /** Told everything that happens. */
-  readonly listener?: Listener;
-  /** Lines that handlers log with `task().log`. Default: stderr. */
-  readonly say?: (line: string) => void;
-  /** The process does nothing but this run: handlers can neither exit nor crash it. Default false. */
-  readonly ownsProcess?: boolean;
-}
+export type { RunOptions };
 
 /** A configuration in use. The commands are thin shells over it. */
 export class Memq {
@@ -68,6 +47,7 @@ export class Memq {
   readonly #clock: Clock;
   readonly #handlers: OpenOptions["handlers"];
   readonly #brokers: Brokers;
+  #isClosed = false;
 
   constructor(config: Config, options: OpenOptions = {}) {
     this.config = config;
@@ -100,6 +80,8 @@ export class Memq {
 
   /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    assertRunOptions(options);
+    this.#assertOpen();
     const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
     const { Budget, cgroupMemoryLimit } = await import("./run/budget.ts");
     const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
@@ -137,6 +119,8 @@ export class Memq {
   queueConfig(name?: string): QueueConfig {
     const { queues } = this.config;
     if (name === undefined) return queues[0];
+    if (typeof name !== "string")
+      throw new MemqError("USAGE", `the name of a queue is a text, not ${typeof name}`);
     const found = queues.find((queue) => queue.name === name);
     if (found !== undefined) return found;
     const names = queues.map((queue) => queue.name);
@@ -145,8 +129,9 @@ export class Memq {
     throw new MemqError("USAGE", `the configuration has no queue "${name}", ${hint}`);
   }
 
-  /** Hands back what is held and closes every broker. */
+  /** Hands back what is held and closes every broker. Nothing can be published or run afterwards. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#brokers.close();
   }
 
@@ -154,8 +139,13 @@ export class Memq {
     await this.close();
   }
 
-  #open(queue?: string): Promise<OpenQueue> {
+  async #open(queue?: string): Promise<OpenQueue> {
+    this.#assertOpen();
     return this.#brokers.open(this.queueConfig(queue));
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new MemqError("USAGE", "this configuration was closed: open it again");
   }
 
   async #publisher(queue?: string): Promise<ReturnType<typeof makePublisher>> {

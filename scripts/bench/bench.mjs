@@ -18,7 +18,6 @@ const places = [embeddedPlace(folder), await memcachedPlace(folder)].filter((pla
 try {
   if (places.length === 1) console.error("memcached is skipped: it is not installed (not on PATH)");
   const text = await table();
-  console.log(text);
   if (!isSmoke) writeFileSync(join(import.meta.dirname, "../../docs/benchmarks.md"), page(text));
 } finally {
   for (const place of places) await place.close();
@@ -27,15 +26,18 @@ try {
 }
 
 async function table() {
-  const lines = [
-    `| | ${places.map(({ name }) => name).join(" | ")} |`,
-    `|---|${places.map(() => "---|").join("")}`,
-  ];
+  /** @type {string[]} */
+  const lines = [];
+  const add = (/** @type {string} */ line) => {
+    console.log(line); // a later row that fails does not take the earlier ones with it
+    lines.push(line);
+  };
+  add(`| | ${places.map(({ name }) => name).join(" | ")} |`);
+  add(`|---|${places.map(() => "---|").join("")}`);
   for (const row of rowsOf(isSmoke ? SMOKE : FULL, echo.port)) {
-    console.error(`${row.name} …`);
-    lines.push(`| ${row.name} | ${(await cellsOf(row)).join(" | ")} |`);
+    add(`| ${row.name} | ${(await cellsOf(row)).join(" | ")} |`);
   }
-  lines.push(`| publish to handler on an idle worker | ${places.map(() => "no worker yet").join(" | ")} |`);
+  add(`| publish to handler on an idle worker | ${places.map(() => "no worker yet").join(" | ")} |`);
   return lines.join("\n");
 }
 

@@ -160,8 +160,10 @@ const PATIENCE_MS = 120_000;
 
 /** @param {() => Promise<boolean>} isSo */
 async function until(isSo) {
-  for (const endMs = performance.now() + PATIENCE_MS; !(await isSo()); await pause(20)) {
+  const endMs = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
     if (performance.now() > endMs) throw new Error("waited for two minutes in vain");
+    await pause(20);
   }
 }
 

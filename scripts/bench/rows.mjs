@@ -201,5 +201,5 @@ async function drained(place, count, processes) {
 /** Takes away what a measurement left; `count`: as many must be there. @param {Place} place @param {number} [count] */
 async function emptied(place, count) {
   if (count !== undefined) await drained(place, count, 1);
-  else await command("memq", ["purge", "--all", "--yes"], place);
+  else await measured("drain", Number.MAX_SAFE_INTEGER, place);
 }

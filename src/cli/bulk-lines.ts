@@ -1,5 +1,6 @@
 import { MemqError } from "../errors.ts";
 import { parseCall } from "../task/call.ts";
+import { inexactInteger } from "../task/exact-number.ts";
 import type { BulkItem } from "../publish/publisher.ts";
 
 /** How the lines of a bulk are read. */
@@ -155,6 +156,9 @@ function jsonLine(text: string, method: string | undefined): BulkItem {
 }
 
 function parseJson(text: string): unknown {
+  const inexact = inexactInteger(text);
+  if (inexact !== undefined)
+    throw new MemqError("ARGS_INVALID", `${inexact} is too large to stay exact, write it in quotes`);
   try {
     return JSON.parse(text);
   } catch (cause) {

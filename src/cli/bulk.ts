@@ -118,7 +118,7 @@ async function outcomesOf(
   }: { readonly items: readonly BulkItem[]; readonly batch: readonly BulkLine[]; readonly from: number },
 ): Promise<readonly BulkOutcome[]> {
   if (named !== undefined) return named.publish(items, batch);
-  if (!session.parsed.flag("dry-run")) return (await session.open().publishMany(items, to)).outcomes;
+  if (!session.parsed.flag("dry-run")) return (await session.openQueue().publishMany(items, to)).outcomes;
   return (await import("./dry-run.ts")).judgeItems(session, items, { to, from });
 }
 

@@ -11,7 +11,11 @@ export interface SoundMemq {
   readonly fault?: MemqError;
   /** Whether a queue is missing because its own section is at fault. */
   readonly isSpoilt: (queue: string) => boolean;
+  /** Whether a fault has to do with these queues: a schedule's may concern any. */
+  readonly concerns: (queues: readonly string[]) => boolean;
 }
+
+const QUEUE_SECTION = "queue.";
 
 /** Where the command line says the configuration is. */
 export function configPlace(parsed: Parsed, io: Io): LoadOptions {
@@ -24,6 +28,16 @@ export const openConfiguration = (parsed: Parsed, io: Io): Memq =>
   new Memq(loadConfig(configPlace(parsed, io)));
 
 /**
+ * The same for commands that work on the queue of --queue: what is wrong with another one is not theirs to tell.
+ * @throws MemqError CONFIG_*
+ */
+export function openForQueue(parsed: Parsed, io: Io): Memq {
+  const { memq, fault, isSpoilt } = openSoundParts(parsed, io);
+  if (fault !== undefined && isSpoilt(parsed.text("queue") ?? memq.queueConfig().name)) throw fault;
+  return memq;
+}
+
+/**
  * The same for commands that work on several queues: a wrong section harms only itself.
  * @throws MemqError CONFIG_* when nothing of it can be used.
  */
@@ -32,7 +46,12 @@ export function openSoundParts(parsed: Parsed, io: Io): SoundMemq {
   if (config === undefined) throw error ?? new MemqError("BUG", "a configuration came to nothing");
   return {
     memq: new Memq(config),
-    isSpoilt: (queue) => faults.some(({ section }) => section === `queue.${queue}`),
+    isSpoilt: (queue) => faults.some(({ section }) => section === QUEUE_SECTION + queue),
+    concerns: (queues) =>
+      faults.some(({ section }) => {
+        const isQueue = section?.startsWith(QUEUE_SECTION) === true;
+        return !isQueue || queues.includes(section.slice(QUEUE_SECTION.length));
+      }),
     ...(error !== undefined && { fault: error }),
   };
 }

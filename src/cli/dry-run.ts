@@ -39,7 +39,7 @@ export function judgeItems(
 
 /** Makes the task without keeping it. @throws MemqError as publishing does. */
 function makeTrial(session: Session, to: PublishTo): (call: Call, options: PublishOptions) => object {
-  const queue = session.open().queueConfig(to.queue);
+  const queue = session.openQueue().queueConfig(to.queue);
   const codec = plainCodec(queue.maxTaskBytes);
   return (call, options) => {
     const draft = makeDraft(call, options, Date.now());

@@ -51,7 +51,7 @@ export class NamedBulk {
     { name, reading }: { readonly name: string; readonly reading: Reading },
   ): Promise<NamedBulk> {
     assertName(name);
-    const broker = await session.open().broker(to.queue);
+    const broker = await session.openQueue().broker(to.queue);
     const nowMs = Date.now();
     // Looked at before anything is brought in order: whoever publishes it is not to be disturbed.
     const counted = await broker.bulks.count(name);
@@ -102,7 +102,7 @@ export class NamedBulk {
     items: readonly BulkItem[],
     next: (outcomes: readonly BulkOutcome[]) => BulkPlace,
   ): Promise<readonly BulkOutcome[]> {
-    const memq = this.#session.open();
+    const memq = this.#session.openQueue();
     const part = {
       name: this.name,
       expected: this.#version,

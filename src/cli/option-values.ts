@@ -1,7 +1,7 @@
 import { parseSize } from "../config/size.ts";
 import { MemqError } from "../errors.ts";
 import { makeDraft } from "../publish/draft.ts";
-import { parseDuration } from "../task/duration.ts";
+import { isLongDuration, parseDuration } from "../task/duration.ts";
 import type { Parsed } from "./options.ts";
 
 /** The whole number of an option; undefined when it was not given. @throws MemqError USAGE */
@@ -19,6 +19,8 @@ export function duration(parsed: Parsed, name: string): number | undefined {
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
+  if (isLongDuration(text))
+    throw new MemqError("USAGE", `--${name} "${text}" is too long (at most 100 years)`);
   throw new MemqError("USAGE", `--${name} "${text}" is not a duration (try 60s or 5m)`);
 }
 

@@ -77,7 +77,7 @@ async function publishAs(session: Session, to: PublishTo): Promise<number> {
 }
 
 async function publishOne(session: Session, call: Call, to: PublishTo): Promise<number> {
-  const id = await session.open().publish(call.method, call.args, { ...classOf(call), ...to });
+  const id = await session.openQueue().publish(call.method, call.args, { ...classOf(call), ...to });
   session.print(session.parsed.flag("json") ? JSON.stringify({ id }) : id);
   return EXIT.ok;
 }

@@ -1,7 +1,8 @@
 import type { QueueConfig } from "../config/config.ts";
-import { EXIT, MemqError, worstExit, type ExitCode } from "../errors.ts";
+import { describeError, EXIT, MemqError, worstExit, type ExitCode } from "../errors.ts";
 import type { Memq } from "../memq.ts";
 import type { Broker } from "../ports/broker.ts";
+import { Dispatcher } from "../run/dispatcher.ts";
 import type { Registry } from "../run/registry.ts";
 import { brokerJson, brokerText } from "./queues.ts";
 import { counted } from "./printable.ts";
@@ -18,13 +19,16 @@ export interface QueueCheck {
   readonly errors: readonly MemqError[];
 }
 
-/** Loads a queue's handlers, asks its broker, and holds the waiting tasks against the handlers. */
+/** Loads a queue's handlers, makes and closes its class, asks its broker, and holds the waiting tasks against the handlers. */
 export async function checkQueue(memq: Memq, queue: QueueConfig): Promise<QueueCheck> {
   const errors: MemqError[] = [];
   const registry = await attempted(errors, () => memq.registry(queue.name));
   const broker = await attempted(errors, () => reach(memq, queue));
   const survey = await attempted(errors, () => surveyed(queue, broker, registry));
-  if (registry !== undefined) errors.push(...scheduleFaults(memq, queue, registry));
+  if (registry !== undefined) {
+    await attempted(errors, () => construct(registry, queue));
+    errors.push(...scheduleFaults(memq, queue, registry));
+  }
   return {
     queue,
     errors,
@@ -41,6 +45,16 @@ async function attempted<T>(errors: MemqError[], work: () => Promise<T>): Promis
     errors.push(error);
     return undefined;
   }
+}
+
+/** Makes the instance that a run would make of the queue's class, and closes it. @throws MemqError HANDLER_MISSING */
+async function construct(registry: Registry, { name, className }: QueueConfig): Promise<void> {
+  const dispatcher = new Dispatcher(registry, name, () => undefined);
+  dispatcher.prepare(className);
+  const faults: unknown[] = [];
+  await dispatcher.close((error) => faults.push(error));
+  const [cause] = faults;
+  if (cause !== undefined) throw new MemqError("HANDLER_MISSING", describeError(cause), { cause });
 }
 
 /** The broker, once it has answered something. */

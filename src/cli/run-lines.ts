@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { describeError } from "../errors.ts";
+import { describeError, ERRORS } from "../errors.ts";
 import type { Finding, Loss } from "../ports/broker.ts";
 import type { RunEvent } from "../telemetry/events.ts";
 import { cut, printable } from "./printable.ts";
@@ -33,7 +33,7 @@ export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): str
     case "leaseLost":
       return `${at}: ${taskName(event)} lost its lease; what this run did with it was not recorded, another run may repeat it`;
     case "finding":
-      return findingLine(at, event.finding);
+      return findingLine(at, event.finding, verbose);
     case "loss":
       return lossLine(at, event.loss);
     case "stray":
@@ -98,14 +98,15 @@ const taskName = ({ task }: { task: { id: string; method: string } }): string =>
 const returned = (value: unknown): string =>
   value === undefined ? "" : `: ${inspect(value, { depth: 4, breakLength: Infinity })}`;
 
-function findingLine(at: string, finding: Finding): string {
+function findingLine(at: string, finding: Finding, verbose: boolean): string | undefined {
   switch (finding.kind) {
     case "buried":
       return `${at}: task ${finding.id} is dead: ${finding.reason}`;
     case "newer":
       return `${at}: task ${finding.id} was written by a newer memq and is left alone`;
     case "missing":
-      return `${at}: ${String(finding.count)} listed tasks were gone (evicted or cancelled)`;
+      // Purged and refused tasks leave their names in lists; what a server threw away is told as a loss.
+      return verbose ? `${at}: ${String(finding.count)} listed tasks were gone` : undefined;
   }
 }
 
@@ -113,5 +114,5 @@ function findingLine(at: string, finding: Finding): string {
 export function lossLine(at: string, loss: Loss): string {
   const count = loss.atLeast === undefined ? "an unknown number of" : `at least ${String(loss.atLeast)}`;
   const when = new Date(loss.at).toISOString();
-  return `${at}: ${count} tasks were lost (${loss.cause}), found out ${when}`;
+  return `${at}: ${count} tasks were lost (${loss.cause}), found out ${when} [TASKS_LOST]\n  ${ERRORS.TASKS_LOST.next}`;
 }

@@ -12,6 +12,7 @@ import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
 import { fireSchedules, soon } from "./schedules.ts";
+import { mindLateStrays } from "./late-strays.ts";
 import { stopOnSignals } from "./signals.ts";
 
 const OPTIONS: Options = {
@@ -85,12 +86,17 @@ interface Sound {
   readonly queues: readonly string[];
 }
 
-/** The queues to drain. One whose section is wrong is left out, its faults are told; a misspelt one ends the run. */
+/**
+ * The queues to drain. One whose section is wrong is left out, its faults are told; a misspelt one ends the run.
+ * What is wrong with queues that were not asked for is not told.
+ */
 function soundQueues(session: Session): Sound {
-  const { memq, fault, isSpoilt } = session.openSound();
-  const named = queueNames(session.parsed) ?? memq.config.queues.map(({ name }) => name);
+  const { memq, fault: anyFault, isSpoilt, concerns } = session.openSound();
+  const asked = queueNames(session.parsed);
+  const named = asked ?? memq.config.queues.map(({ name }) => name);
   const queues = named.filter((name) => !isSpoilt(name));
   for (const name of queues) memq.queueConfig(name);
+  const fault = asked === undefined || concerns(asked) ? anyFault : undefined;
   if (fault !== undefined) session.complainOf(fault);
   return { memq, fault, queues };
 }
@@ -104,6 +110,7 @@ async function watched(session: Session, run: (watch: Watch) => Promise<RunRepor
     progress.clear();
     session.complain(line);
   };
+  mindLateStrays(session);
   const signals = stopOnSignals(say);
   const verbose = session.parsed.flag("verbose");
   const limited = new RateLimit(say);

@@ -5,6 +5,6 @@ import type { Session } from "./shell.ts";
 export async function warnOfServer(session: Session, { queue }: PublishTo): Promise<void> {
   // Not asked for rather than not told: it is said only once.
   if (session.parsed.flag("quiet")) return;
-  const warning = await session.open().serverWarning(queue);
+  const warning = await session.openQueue().serverWarning(queue);
   if (warning !== undefined) session.complain(`publish-task: ${warning}`);
 }

@@ -1,6 +1,6 @@
 import { describeError, EXIT, MemqError } from "../errors.ts";
 import type { Memq } from "../memq.ts";
-import { openConfiguration, openSoundParts, type SoundMemq } from "./configuration.ts";
+import { openConfiguration, openForQueue, openSoundParts, type SoundMemq } from "./configuration.ts";
 import type { Io } from "./io.ts";
 import { COMMON_OPTIONS, describeOptions, parseOptions, type Options, type Parsed } from "./options.ts";
 import { watchOutput, type Output } from "./output.ts";
@@ -26,6 +26,8 @@ export interface Session {
   readonly parsed: Parsed;
   /** Opens the configuration that the command line names. @throws MemqError CONFIG_* */
   readonly open: () => Memq;
+  /** As `open`, for the queue of --queue: only what is wrong with that one counts. @throws MemqError CONFIG_* */
+  readonly openQueue: () => Memq;
   /** As `open`, but a wrong section harms only itself; whoever asks tells the fault. @throws MemqError CONFIG_* */
   readonly openSound: () => SoundMemq;
   /** A line of data. */
@@ -104,6 +106,7 @@ async function withSession(
     io,
     parsed,
     open: () => (memq ??= openConfiguration(parsed, io)),
+    openQueue: () => (memq ??= openForQueue(parsed, io)),
     openSound: () => {
       const sound = openSoundParts(parsed, io);
       memq = sound.memq;

@@ -31,6 +31,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     usage: "memq check [options]",
     about:
       "Reads config.ini, loads the handlers, asks the brokers, and looks whether every waiting task can be run.\n" +
+      "As a run would, it makes an instance of each queue's class, and closes it.\n" +
       "Exits with 78 when something would fail, with 69 when only a broker cannot be reached.",
     options: {},
     examples: [`memq check`, `memq check --queue push --json`],

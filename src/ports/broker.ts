@@ -74,7 +74,11 @@ export interface Broker {
   /** Resolves when a task may have become claimable, at `untilMs`, or when `signal` is aborted. */
   wait(untilMs: number, signal: AbortSignal): Promise<void>;
 
-  /** Hands back what is still held and leaves. */
+  /**
+   * Hands back what is still held and leaves. What was not started goes back uncharged, to its old place. What
+   * was started comes back too; whether it stays charged, and is handed out alone, is left to the adapter:
+   * who cares settles or releases it before.
+   */
   close(): Promise<void>;
 }
 
@@ -109,6 +113,8 @@ export interface Claim {
   readonly attempt: number;
   /** It may have ended its last holder: run it with nothing else held, and settle it at once. */
   readonly alone: boolean;
+  /** The attempt before this one is presumed: the broker cannot tell whether its last holder had started it. */
+  readonly presumed?: true;
 }
 
 /** `idle` is there exactly when `claims` is empty: it says why. */
@@ -134,6 +140,8 @@ export type Finding =
 export interface StartOptions {
   /** No attempt would be left after this one: the charge must be on record before the handler is called. */
   readonly last: boolean;
+  /** How long the attempt may take, in ms, where it is known: a handler may block its process for all of it. */
+  readonly timeoutMs?: number;
 }
 
 export type Started = "started" | "lost" | "cancelled";

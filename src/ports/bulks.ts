@@ -38,7 +38,7 @@ export interface BulkStep {
   readonly name: string;
   /** The version that it goes on from; undefined: it begins. */
   readonly expected: string | undefined;
-  /** The new place, by the answers to the drafts; may be asked again, at most `MAX_PLACE_BYTES`. */
+  /** The new place, by the answers to the drafts; may be asked again; a few bytes. */
   readonly place: (answers: readonly Published[]) => string;
 }
 
@@ -62,9 +62,6 @@ export interface BulkCount {
 
 /** Of a bulk's name, in UTF-8. */
 export const MAX_BULK_NAME_BYTES = 200;
-
-/** Of a place, in UTF-8. */
-export const MAX_PLACE_BYTES = 4_096;
 
 /** For adapters. */
 export const bulkTaken = (name: string): MemqError =>

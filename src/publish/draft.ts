@@ -22,6 +22,19 @@ export interface PublishOptions {
   readonly timeout?: number | string;
 }
 
+const OPTION_NAMES: Readonly<Record<keyof PublishOptions, true>> = {
+  class: true,
+  delay: true,
+  at: true,
+  key: true,
+  onDuplicate: true,
+  retries: true,
+  timeout: true,
+};
+
+/** What `PublishOptions` may hold. */
+export const PUBLISH_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_NAMES));
+
 // memcached takes keys of 250 bytes, and a hash of ours stands in their place; people read them in lists.
 const MAX_KEY_BYTES = 1_000;
 const MAX_RETRIES = 1_000; // a task that failed this often needs a person

@@ -3,7 +3,8 @@ import { MAX_BATCH, type Broker, type Published } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Codec } from "../task/codec.ts";
 import type { Call, Draft } from "../task/task.ts";
-import { assertSupported, itemOptions, makeDraft, type PublishOptions } from "./draft.ts";
+import { assertKnownNames } from "../task/known-names.ts";
+import { assertSupported, itemOptions, makeDraft, PUBLISH_OPTIONS, type PublishOptions } from "./draft.ts";
 
 /** A call of a bulk, with its own options. */
 export interface BulkItem extends PublishOptions {
@@ -60,6 +61,7 @@ export function makePublisher(parts: PublisherParts): Publisher {
 }
 
 async function publishOne(parts: PublisherParts, call: Call, options: PublishOptions): Promise<string> {
+  assertKnownNames(options, PUBLISH_OPTIONS, "option");
   const draft = checkedDraft(parts, call, options);
   const [answer] = await parts.broker.publish([draft]);
   const outcome = judge(answer, options);
@@ -78,6 +80,7 @@ async function publishBatch(
   items: readonly BulkItem[],
   options: PublishOptions,
 ): Promise<readonly BulkOutcome[]> {
+  assertKnownNames(options, PUBLISH_OPTIONS, "option");
   const judged = judgeItems(parts, items, options);
   const drafts = draftsOf(judged);
   return outcomesOf(judged, drafts.length === 0 ? [] : await parts.broker.publish(drafts));
@@ -116,9 +119,12 @@ function outcomesOf(judged: readonly Judged[], answers: readonly Published[]): r
 
 type Judged = { readonly draft: Draft; readonly options: PublishOptions } | BulkOutcome;
 
+const ITEM_NAMES: ReadonlySet<string> = new Set(["method", "args", ...PUBLISH_OPTIONS]);
+
 /** The draft of an item, or why it is refused: without the broker, and without harm to the others. */
 function judgeItem(parts: PublisherParts, item: BulkItem, all: PublishOptions): Judged {
   try {
+    assertKnownNames(item, ITEM_NAMES, "member of an item");
     const options = itemOptions(all, item);
     const draft = checkedDraft(parts, { method: item.method, args: item.args ?? [] }, options);
     return { draft, options };

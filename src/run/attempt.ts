@@ -36,18 +36,24 @@ export function attempt(parts: AttemptParts, claim: Claim): number | Promise<num
   const policy = policyOf(parts, target);
   const attempts = maxAttempts(claim.task, policy);
   // Beyond the last attempt a handler's own retryLater may have led; a death may not.
-  if (claim.alone && claim.attempt > attempts) return bury(parts, claim, usedUp(claim));
+  if (claim.alone && claim.attempt > attempts && !isMispresumed(claim, attempts))
+    return bury(parts, claim, usedUp(claim));
   const last = claim.attempt >= attempts;
-  const plan = { target, policy, atOnce: last || claim.alone };
-  return proceed(parts.broker.start(claim, { last }), (started) =>
+  const timeoutMs = claim.task.timeoutMs ?? target.settings.timeoutMs ?? parts.timeoutMs;
+  const plan = { target, policy, timeoutMs, atOnce: last || claim.alone };
+  return proceed(parts.broker.start(claim, { last, timeoutMs }), (started) =>
     mayRun(parts, claim, started) ? run(parts, claim, plan) : 0,
   );
 }
+
+/** A task with a single attempt is on record before it is started: had it been, nobody would have to presume it. */
+const isMispresumed = (claim: Claim, attempts: number): boolean => claim.presumed === true && attempts === 1;
 
 /** How one claim is run: what is called, and how its outcome is decided and settled. */
 interface Plan {
   readonly target: Target;
   readonly policy: RetryPolicy;
+  readonly timeoutMs: number;
   readonly atOnce: boolean;
 }
 
@@ -67,8 +73,7 @@ function mayRun(parts: AttemptParts, { task }: Claim, started: Started): boolean
 
 function run(parts: AttemptParts, claim: Claim, plan: Plan): number | Promise<number> {
   const startedAtMs = performance.now();
-  const timeoutMs = claim.task.timeoutMs ?? plan.target.settings.timeoutMs ?? parts.timeoutMs;
-  const dispatched = parts.dispatcher.dispatch(claim, plan.target, timeoutMs);
+  const dispatched = parts.dispatcher.dispatch(claim, plan.target, plan.timeoutMs);
   const ending = "kind" in dispatched.ending ? dispatched.ending : parts.underWay.watch(dispatched);
   return proceed(ending, (ended) => {
     const ms = performance.now() - startedAtMs;

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { assertConcurrency } from "./concurrency.ts";
 import { MemqError } from "../errors.ts";
 import { LEASE_MS, type Broker, type Depth, type Idle } from "../ports/broker.ts";
 import { MAX_TIMER_MS, type Clock } from "../ports/clock.ts";
@@ -49,17 +50,6 @@ export async function drain(parts: BatchParts): Promise<BatchEnd> {
   // A class that cannot be made stops the run before it takes a task.
   dispatcher.prepare(parts.className);
   return new Batch(parts, dispatcher).drain();
-}
-
-// As in the configuration; more lanes than tasks in a claim would only wait.
-const MAX_CONCURRENCY = 1_000;
-
-function assertConcurrency(concurrency: number): void {
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return;
-  throw new MemqError(
-    "USAGE",
-    `concurrency is a whole number from 1 to ${String(MAX_CONCURRENCY)}, not ${String(concurrency)}`,
-  );
 }
 
 /** The cheap look before handlers are loaded. What others hold may be a dead run's: that takes a claim to know. */
@@ -160,8 +150,10 @@ class Batch {
 
   readonly #renew = (): void => {
     const { broker, tell } = this.#parts;
-    // The lease outlives two failed renewals; a lost one is refused and told at settle.
+    // The lease outlives two failed renewals; a lost one is refused and told at settle, and a broker that stays
+    // away is told by what needs it next.
     broker.renew().catch((error: unknown) => {
+      if (error instanceof MemqError) return;
       tell({ kind: "stray", queue: broker.queue, error });
     });
   };

@@ -39,7 +39,8 @@ export class Budget {
     if (this.#isStopped) return "stopped";
     if (this.tasksLeft === 0) return "max-tasks";
     if (this.#overTime(taskMs)) return "max-time";
-    return this.#overMemory() ? "max-memory" : undefined;
+    // What is in use before the first task is no reason to start none, run after run.
+    return this.#started > 0 && this.#overMemory() ? "max-memory" : undefined;
   }
 
   /** No more tasks, whatever the limits say: the run was told to end. */

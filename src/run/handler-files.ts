@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, extname, join } from "node:path";
@@ -77,11 +78,26 @@ export async function importHandlerFile(path: string): Promise<HandlerFile> {
     if (cause instanceof MemqError) throw cause;
     throw new MemqError(
       "HANDLER_MISSING",
-      `${path} could not be loaded: ${cause.name}: ${describeError(cause)}`,
+      `${path} could not be loaded: ${cause.name}: ${describeError(cause)}${placeOf(cause, path)}`,
       { cause },
     );
   }
 }
+
+/** Where it happened, as far as the stack tells: ` (line 12)`. */
+function placeOf(error: Error, path: string): string {
+  const stack = error instanceof SyntaxError ? whatNodeSays(path) : (error.stack ?? "");
+  const own = [pathToFileURL(path).href, path].map((name) => stack.split(`${name}:`)[1]);
+  const line = own.map((rest) => LINE.exec(rest ?? "")?.[0]).find((found) => found !== undefined);
+  return line === undefined ? "" : ` (line ${line})`;
+}
+
+/** A caught syntax error does not tell its place; `node --check` does, in the first line. */
+const whatNodeSays = (path: string): string =>
+  String(spawnSync(process.execPath, ["--check", path], { timeout: CHECK_MS }).stderr);
+const CHECK_MS = 5_000;
+
+const LINE = /^\d+/;
 
 async function importModule(path: string): Promise<Record<string, unknown>> {
   try {

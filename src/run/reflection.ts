@@ -22,13 +22,16 @@ export function isHandlerClass(value: unknown): value is HandlerClass {
   );
 }
 
+/** What a run awaits at its end: a task that called it would close the instance under the other tasks' feet. */
+export const CLOSE = "close";
+
 /**
  * The method of that name which may be called: a public method of the class or of one of the user's own
  * base classes. Accessors are not read, statics and fields are not looked at, and the nearest definition
- * counts: a getter hides a base method of its name.
+ * counts: a getter hides a base method of its name. `close` is the run's to call, and never a task.
  */
 export function findMethod(handler: HandlerClass, name: string): HandlerMethod | undefined {
-  if (!isPublicName(name)) return undefined;
+  if (!isPublicName(name) || name === CLOSE) return undefined;
   for (const prototype of ownPrototypes(handler)) {
     const property = Object.getOwnPropertyDescriptor(prototype, name);
     if (property === undefined) continue;

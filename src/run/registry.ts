@@ -3,6 +3,7 @@ import { MemqError } from "../errors.ts";
 import { nearest } from "../task/nearest.ts";
 import { findHandlerFiles, importHandlerFile, type HandlerFile, type HandlerPlace } from "./handler-files.ts";
 import {
+  CLOSE,
   findMethod,
   isHandlerClass,
   methodNames,
@@ -68,6 +69,7 @@ export class Registry {
   }
 
   #whyNone({ handler }: Registered, className: string, method: string): string {
+    if (method === CLOSE) return `"${CLOSE}" is what a run calls at its end, and never a task`;
     if (findMethod(handler, method) !== undefined)
       return `class "${className}" does not list "${method}" in its static tasks`;
     return `class "${className}" has no method "${method}"${hint(method, this.methods(className))}`;

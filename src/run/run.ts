@@ -44,8 +44,9 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
   parts.onHost?.runs.start(parts.clock.now());
   const end = await endOf(parts);
   const { done, retried, dead, leasesLost, losses } = tally;
+  const ms = Math.round((performance.now() - startedAtMs) * 1_000) / 1_000; // finer is noise
   const counts = { done, retried, dead, leasesLost, losses };
-  return afterwards(parts, { queue, ...counts, ms: performance.now() - startedAtMs, ...end });
+  return afterwards(parts, { queue, ...counts, ms, ...end });
 }
 
 type End = Pick<QueueReport, "ended" | "left" | "failure" | "holders" | "warnings">;

@@ -10,7 +10,11 @@ export function summaryLine(report: QueueReport): string {
 
 /** Whether it is worth a line where nobody watches. */
 export const worthSaying = (report: QueueReport): boolean =>
-  report.retried + report.dead + report.leasesLost + report.losses.length > 0;
+  report.retried + report.dead + report.leasesLost + report.losses.length > 0 || isCramped(report);
+
+/** Its memory was full with the first task: run after run, the queue would hardly get shorter, and silently. */
+const isCramped = ({ ended, done, retried, dead }: QueueReport): boolean =>
+  ended === "max-memory" && done + retried + dead <= 1;
 
 function endText({ ended, failure, leasesLost, losses, shared }: QueueReport): string {
   const parts = [failure === undefined ? END_TEXT[ended] : `${failure.message} [${failure.code}]`];

@@ -18,6 +18,8 @@ export interface SupplyParts {
 
 // While other lanes still work, an idle one looks again at least this often; a publish wakes it earlier.
 const LOOK_AGAIN_MS = 1_000;
+// A broker whose wait ends at once, for something that this owner cannot claim, is asked less and less often.
+const SHORTEST_PAUSE_MS = 50;
 
 /**
  * The claims of a run: claimed ahead of the lanes that run them, and handed back when they will not be.
@@ -34,6 +36,8 @@ export class Supply {
   #idle: Idle | undefined;
   #claiming: Promise<void> | undefined;
   #resting: AbortController | undefined;
+  /** How long the next rest begins with doing nothing: the last one ended at once, and brought nothing. */
+  #pauseMs = 0;
 
   constructor(parts: SupplyParts) {
     this.#parts = parts;
@@ -138,9 +142,13 @@ export class Supply {
   /** Other lanes still work: what is published or falls due meanwhile need not wait for them. */
   async #rest(): Promise<void> {
     const { broker, clock } = this.#parts;
-    this.#resting = new AbortController();
-    await broker.wait(clock.now() + LOOK_AGAIN_MS, this.#resting.signal);
+    const { signal } = (this.#resting = new AbortController());
+    if (this.#pauseMs > 0) await clock.until(clock.now() + this.#pauseMs, signal);
+    const startedAtMs = clock.now();
+    if (!signal.aborted) await broker.wait(startedAtMs + LOOK_AGAIN_MS, signal);
     this.#resting = undefined;
+    const isShort = clock.now() - startedAtMs < SHORTEST_PAUSE_MS;
+    this.#pauseMs = isShort ? Math.min(Math.max(SHORTEST_PAUSE_MS, 2 * this.#pauseMs), LOOK_AGAIN_MS) : 0;
   }
 
   async #claim(): Promise<void> {
@@ -151,6 +159,7 @@ export class Supply {
     const { claims, idle, findings } = await broker.claim({ limit, atOnce: concurrency });
     for (const finding of findings) this.#parts.tell({ kind: "finding", queue: broker.queue, finding });
     this.#held.push(...claims);
+    if (claims.length > 0) this.#pauseMs = 0;
     this.#idle = claims.length > 0 ? undefined : (idle ?? { kind: "empty" });
   }
 }

@@ -9,6 +9,8 @@ const METHOD_THEN_PARENTHESIS = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u;
 // What every object inherits can never be a task; the dispatcher refuses it too.
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
+const WITH_CLASS = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)\.([\p{ID_Start}$_][^]*)$/u;
+
 export interface CallWords {
   readonly class?: string;
   /** Parse each argument as JSON instead of taking it as a string. Default false. */
@@ -45,16 +47,29 @@ export function checkedCall<T extends Call>(call: T): T {
   if (call.class !== undefined && !isIdentifier(call.class)) {
     throw new MemqError("CALL_INVALID", `${quoted(call.class)} cannot be the name of a class`);
   }
+  if (call.class !== undefined && INHERITED.has(call.class)) {
+    throw new MemqError("CALL_INVALID", `${quoted(call.class)} can never be the name of a handler class`);
+  }
   return call;
 }
 
 function assertMethodName(method: string): void {
   if (!isIdentifier(method)) {
-    throw new MemqError("CALL_INVALID", `${quoted(method)} cannot be the name of a method`);
+    throw new MemqError(
+      "CALL_INVALID",
+      `${quoted(method)} cannot be the name of a method${classHint(method)}`,
+    );
   }
   if (!isPublicName(method)) {
     throw new MemqError("CALL_INVALID", `${quoted(method)} can never be called: it is not a public method`);
   }
+}
+
+/** For `Worker.push('x')`: the class is named by an option. */
+function classHint(method: unknown): string {
+  const [, className, rest] = (typeof method === "string" && WITH_CLASS.exec(method)) || [];
+  if (className === undefined || rest === undefined) return "";
+  return `; to name the class: publish-task -C ${className} ${quoted(rest)}`;
 }
 
 /** False for `constructor`, `_x` and whatever every object inherits. */

@@ -74,14 +74,15 @@ function textOf(draft: Draft, maxBytes: number): string {
   }
 }
 
-const bodyOf = (draft: Draft): Body => ({
+// One shape for all: JSON leaves out what is undefined, and pieces that are laid together cost more than the rest.
+const bodyOf = (draft: Draft): { readonly [Key in keyof Body]: Body[Key] | undefined } => ({
   v: CODEC_VERSION,
-  ...(draft.class !== undefined && { c: draft.class }),
+  c: draft.class,
   m: draft.method,
   a: draft.args,
-  ...(draft.key !== undefined && { k: draft.key }),
-  ...(draft.retries !== undefined && { r: draft.retries }),
-  ...(draft.timeoutMs !== undefined && { t: draft.timeoutMs }),
+  k: draft.key,
+  r: draft.retries,
+  t: draft.timeoutMs,
 });
 
 function assertSize(text: string, maxBytes: number): void {
@@ -108,16 +109,12 @@ function openBody(id: string, bornAt: number, text: string): Decoded {
 }
 
 function makeTask(id: string, bornAt: number, body: Body): Task {
-  return {
-    id,
-    bornAt,
-    ...(body.c !== undefined && { class: body.c }),
-    method: body.m,
-    args: body.a,
-    ...(body.k !== undefined && { key: body.k }),
-    ...(body.r !== undefined && { retries: body.r }),
-    ...(body.t !== undefined && { timeoutMs: body.t }),
-  };
+  const task: { -readonly [Key in keyof Task]: Task[Key] } = { id, bornAt, method: body.m, args: body.a };
+  if (body.c !== undefined) task.class = body.c;
+  if (body.k !== undefined) task.key = body.k;
+  if (body.r !== undefined) task.retries = body.r;
+  if (body.t !== undefined) task.timeoutMs = body.t;
+  return task;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

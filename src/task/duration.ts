@@ -21,6 +21,10 @@ export function parseDuration(text: string): number | undefined {
   return ms <= MAX_DURATION_MS ? Math.round(ms) : undefined;
 }
 
+/** Whether a text would be a duration if it were not longer than a century. */
+export const isLongDuration = (text: string): boolean =>
+  PARTS.test(text) && parseDuration(text) === undefined;
+
 /** Milliseconds of a number (taken as ms) or a duration text. @throws ARGS_INVALID when it is neither. */
 export function durationMs(value: number | string): number {
   const ms = typeof value === "number" ? value : parseDuration(value);

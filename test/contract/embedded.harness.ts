@@ -52,7 +52,11 @@ class Hosts {
 
   processes(pid: number): Processes {
     const self: ProcessIdentity = { host: "elsewhere", realm: "", pid, startedAt: "1" };
-    return { self: () => self, livenessOf: (who) => (this.#dead.has(who.pid) ? "dead" : "unknown") };
+    return {
+      self: () => self,
+      livenessOf: (who) => (this.#dead.has(who.pid) ? "dead" : "unknown"),
+      upMs: () => 0, // nobody is seen to run
+    };
   }
 
   kill(pid: number): void {
@@ -72,7 +76,7 @@ export class EmbeddedQueue implements QueueUnderTest {
   readonly #owners = new Map<Broker, OpenOwner>();
   #nextPid = 1;
 
-  open(options: { codec?: Codec; blockedMs?: number } = {}): Promise<Broker> {
+  open(options: { codec?: Codec } = {}): Promise<Broker> {
     const pid = this.#nextPid++;
     const store = openEmbeddedStore({
       folder: this.folder,

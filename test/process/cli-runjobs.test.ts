@@ -77,7 +77,7 @@ describe("what a run says", () => {
     await publish("saveToLocal", "x");
     const { code, stdout, stderr } = await runjobs();
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^memq default: task \S+ fail is dead \(attempt 1\): RangeError: no way$/m);
+    expect(stderr).toMatch(/^memq default: task \S+ fail is dead \(attempts: 1\): RangeError: no way$/m);
     expect(stderr).toMatch(/^memq default: 1 done, 0 retried, 1 dead, 0 left in \S+ \(drained\)$/m);
   });
 

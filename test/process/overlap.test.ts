@@ -9,6 +9,7 @@ const log = (line) => appendFileSync("./worker.log", line + "\\n");
 export default class Worker {
   fast(n) { log(n); }
   async slow(n) { log(n); await pause(2); }
+  kill() { process.kill(process.pid, "SIGKILL"); }
   async poison() { appendFileSync("./poison.log", "x\\n"); await pause(20); process.kill(process.pid, "SIGKILL"); }
 }
 `;
@@ -105,6 +106,23 @@ describe.each(grounds)("on $name", (ground) => {
       const counts = tally(project.lines());
       expect(counts.size).toBe(200);
       expect(Math.max(...counts.values())).toBeLessThanOrEqual(2);
+    });
+
+    test("with one attempt only, a killer among fast tasks makes none of them a dead letter", async () => {
+      await setUp("retry = none");
+      await project.run("publish-task", ["fast", "--from", "-"], numbers(300));
+      await project.run("publish-task", ["kill"]);
+      await project.run(
+        "publish-task",
+        ["fast", "--from", "-"],
+        numbers(600).split("\n").slice(300).join("\n"),
+      );
+      expect((await project.run("runjobs")).signal).toBe("SIGKILL");
+      expect((await project.run("runjobs")).code).toBe(1);
+      const { stdout } = await project.run("memq", ["list", "dead", "--json"]);
+      expect(stdout.match(/"method":"kill"/g)).toHaveLength(1);
+      expect(stdout).not.toMatch(/"method":"fast"/);
+      expect(tally(project.lines()).size).toBe(600);
     });
   });
 });

@@ -11,6 +11,8 @@ export function explainRefusal(folder: string, error: unknown): string {
 
 /** Why this process may not use the store; undefined when it may. */
 export function obstacleTo(folder: string): string | undefined {
+  if (exists(folder) && !statSync(folder).isDirectory())
+    return `store ${folder} is a file, and has to be a folder`;
   const obstacle = findObstacle(folder);
   if (obstacle === undefined) return undefined;
   return `store ${describePath(obstacle)}, this process runs as ${currentUser()}`;

@@ -82,7 +82,7 @@ export class EmbeddedBroker implements port.Broker {
     const { tenure } = this.#desk?.owner ?? {};
     if (tenure === undefined) return;
     const { queue, owner } = await this.#open();
-    const lease = leaseFrom(queue.clock.now(), owner.blockedMs);
+    const lease = leaseFrom(queue.clock.now(), owner);
     const renewed = await queue.connection.write("relaxed", () =>
       prolong(queue.connection, tenure.holder, lease),
     );

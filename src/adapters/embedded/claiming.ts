@@ -85,7 +85,7 @@ function currentTenure({ connection, clock }: StoredQueue, owner: Owner): Tenure
   if (tenure.leaseEndsAt - nowMs >= SHORT_LEASE_MS) {
     return isOnRecord(connection, tenure.holder) ? tenure : undefined;
   }
-  const lease = leaseFrom(nowMs, owner.blockedMs);
+  const lease = leaseFrom(nowMs, owner);
   return prolong(connection, tenure.holder, lease)
     ? { holder: tenure.holder, leaseEndsAt: lease.endsAt }
     : undefined;
@@ -154,9 +154,9 @@ function take(
   return { tenure: held, claims };
 }
 
-function newTenure(queue: StoredQueue, { processes, blockedMs }: Owner): Tenure {
-  const lease = leaseFrom(queue.clock.now(), blockedMs);
-  return { holder: addHolder(queue, processes.self(), lease), leaseEndsAt: lease.endsAt };
+function newTenure(queue: StoredQueue, owner: Owner): Tenure {
+  const lease = leaseFrom(queue.clock.now(), owner);
+  return { holder: addHolder(queue, owner.processes.self(), lease), leaseEndsAt: lease.endsAt };
 }
 
 /** The transaction is committed: memory follows. */

@@ -103,16 +103,8 @@ export class Connection {
       this.run("COMMIT");
       return result;
     } catch (error) {
-      this.#rollBack();
+      rollBack(this.#database);
       throw error;
-    }
-  }
-
-  #rollBack(): void {
-    try {
-      this.run("ROLLBACK");
-    } catch {
-      // SQLite has already undone the transaction by itself, as it does when the disk is full
     }
   }
 
@@ -145,6 +137,15 @@ export class Connection {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+}
+
+/** Leaves it to the error at hand to say what went wrong. */
+function rollBack(database: SqliteDatabase): void {
+  try {
+    database.exec("ROLLBACK");
+  } catch {
+    // SQLite has already undone the transaction by itself, as it does when the disk is full
   }
 }
 
@@ -201,7 +202,7 @@ function makeStore(database: SqliteDatabase, folder: StoreFolder): void {
     if (!isMade(database, folder)) writeSchema(database);
     database.exec("COMMIT");
   } catch (error) {
-    database.exec("ROLLBACK");
+    rollBack(database);
     throw error;
   }
 }
@@ -213,7 +214,7 @@ function upgradeStore(database: SqliteDatabase): void {
     addUpgrades(database, versionOf(database));
     database.exec("COMMIT");
   } catch (error) {
-    database.exec("ROLLBACK");
+    rollBack(database);
     throw error;
   }
 }

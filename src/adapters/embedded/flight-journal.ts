@@ -35,11 +35,16 @@ export class FlightJournal {
     this.#descriptor = createStoreFile(path);
   }
 
-  /** Notes a start and answers its place. @throws the file system's error, e.g. when the disk is full. */
-  note({ row, claimNumber }: Flight): number {
-    const place = this.#free.pop() ?? this.#places++;
+  /**
+   * Notes a start and answers its place; undefined when the disk took only a part of it.
+   * @throws the file system's error, e.g. when the disk is full.
+   */
+  note({ row, claimNumber }: Flight): number | undefined {
+    const place = this.#free.at(-1) ?? this.#places;
     encode(this.#entry, row, claimNumber);
-    writeSync(this.#descriptor, this.#entry, 0, ENTRY_BYTES, place * ENTRY_BYTES);
+    const written = writeSync(this.#descriptor, this.#entry, 0, ENTRY_BYTES, place * ENTRY_BYTES);
+    if (written !== ENTRY_BYTES) return undefined;
+    if (this.#free.pop() === undefined) this.#places++;
     return place;
   }
 

@@ -4,17 +4,33 @@ import { LEASE_MS } from "../../ports/broker.ts";
 import type { Connection } from "./connection.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
+// A century: with any timeout that was written down, the sum stays a number that the store can keep.
+const LONGEST_BLOCKED_MS = 100 * 365 * 24 * 3_600_000;
+
 /** Until when an owner holds what it holds, in ms. */
 export interface Lease {
   readonly endsAt: number;
   /** How long a process that is seen to live may be too busy to renew. */
   readonly blockedUntil: number;
+  /** The same on the clock of the owner's host that nobody sets. */
+  readonly blockedUntilUp: number;
 }
 
-export const leaseFrom = (nowMs: number, blockedMs: number): Lease => ({
-  endsAt: nowMs + LEASE_MS,
-  blockedUntil: nowMs + Math.max(LEASE_MS, blockedMs),
-});
+/** What an owner's lease depends on. */
+interface Lessee {
+  readonly blockedMs: number;
+  readonly processes: { upMs(): number };
+}
+
+/** A lease from now on. */
+export function leaseFrom(nowMs: number, owner: Lessee): Lease {
+  const blockedMs = Math.min(Math.ceil(Math.max(LEASE_MS, owner.blockedMs)), LONGEST_BLOCKED_MS);
+  return {
+    endsAt: nowMs + LEASE_MS,
+    blockedUntil: nowMs + blockedMs,
+    blockedUntilUp: owner.processes.upMs() + blockedMs,
+  };
+}
 
 /** Where an owner notes its starts. Its number is never used again, nor is the store's prefix. */
 export const flightsPath = ({ folder, prefix }: Connection, holder: number): string =>
@@ -22,8 +38,8 @@ export const flightsPath = ({ folder, prefix }: Connection, holder: number): str
 
 export function addHolder(queue: StoredQueue, who: ProcessIdentity, lease: Lease): number {
   const row = queue.connection.get(
-    `INSERT INTO holder(queue, host, realm, pid, started_at, lease_ends_at, blocked_until)
-     VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+    `INSERT INTO holder(queue, host, realm, pid, started_at, lease_ends_at, blocked_until, blocked_until_up)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
     queue.number(),
     who.host,
     who.realm,
@@ -31,6 +47,7 @@ export function addHolder(queue: StoredQueue, who: ProcessIdentity, lease: Lease
     who.startedAt,
     lease.endsAt,
     lease.blockedUntil,
+    lease.blockedUntilUp,
   );
   return (row as { id: number }).id;
 }
@@ -42,9 +59,10 @@ export const isOnRecord = (connection: Connection, holder: number): boolean =>
 /** False: others have taken over, and it holds nothing any more. */
 export const prolong = (connection: Connection, holder: number, lease: Lease): boolean =>
   connection.run(
-    "UPDATE holder SET lease_ends_at = ?, blocked_until = ? WHERE id = ?",
+    "UPDATE holder SET lease_ends_at = ?, blocked_until = ?, blocked_until_up = ? WHERE id = ?",
     lease.endsAt,
     lease.blockedUntil,
+    lease.blockedUntilUp,
     holder,
   ) > 0;
 

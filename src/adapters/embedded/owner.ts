@@ -8,6 +8,8 @@ import { flightsPath } from "./holder.ts";
 export interface Processes {
   self(): ProcessIdentity;
   livenessOf(who: ProcessIdentity): Liveness;
+  /** The time in ms on a clock that nobody sets, and that all processes of this host share. */
+  upMs(): number;
 }
 
 /** A claim as its owner keeps it. */
@@ -29,22 +31,36 @@ export interface Tenure {
 
 // Ids of tasks that only a newer memq can read; more are not looked past.
 const MAX_NEWER = 10_000;
+// What surrounds a handler's time: up to the lease's end it may begin, and its outcome has to be written.
+const SURROUNDINGS_MS = 60_000;
 
 /** One owner of a queue: what it holds, as far as this process knows. The store has the last word. */
 export class Owner {
   readonly processes: Processes;
-  readonly blockedMs: number;
   readonly #connection: Connection;
   readonly #held = new Map<string, Holding>();
   readonly #newer = new Set<number>();
   #tenure: Tenure | undefined;
   #journal: FlightJournal | undefined;
   #passedOverSince: number | undefined;
+  #timeoutMs: number;
 
-  constructor(connection: Connection, wishes: { readonly processes: Processes; readonly blockedMs: number }) {
+  constructor(connection: Connection, wishes: { readonly processes: Processes; readonly timeoutMs: number }) {
     this.#connection = connection;
     this.processes = wishes.processes;
-    this.blockedMs = wishes.blockedMs;
+    this.#timeoutMs = wishes.timeoutMs;
+  }
+
+  /** How long a handler may keep this process from renewing. */
+  get blockedMs(): number {
+    return this.#timeoutMs + SURROUNDINGS_MS;
+  }
+
+  /** An attempt may take so long. True: longer than any before, and the lease on record does not know it. */
+  mayTake(timeoutMs: number): boolean {
+    if (timeoutMs <= this.#timeoutMs) return false;
+    this.#timeoutMs = timeoutMs;
+    return true;
   }
 
   /** Undefined until the first claim. */
@@ -113,7 +129,9 @@ export class Owner {
     if (this.#tenure === undefined) return false;
     try {
       this.#journal ??= new FlightJournal(flightsPath(this.#connection, this.#tenure.holder));
-      holding.place = this.#journal.note(holding);
+      const place = this.#journal.note(holding);
+      if (place === undefined) return false;
+      holding.place = place;
       holding.started = true;
       return true;
     } catch {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -42,6 +42,35 @@ function packageFolder(): string | undefined {
     const above = dirname(folder);
     if (above === folder) return undefined;
     folder = above;
+  }
+}
+
+/** The part of the package, or of the way to it, that this user may not read; undefined when there is none. */
+export function unreadablePart(from = dirname(fileURLToPath(import.meta.url))): string | undefined {
+  const modules = join(from, "node_modules");
+  const folder = join(modules, PACKAGE);
+  const ways = [modules, dirname(folder), folder, join(folder, "prebuilds")].filter((path) =>
+    isBarred(path, true),
+  );
+  const way =
+    ways[0] ?? [join(folder, "package.json"), ...binariesIn(folder)].find((path) => isBarred(path, false));
+  const above = dirname(from);
+  return way ?? (above === from ? undefined : unreadablePart(above));
+}
+
+const binariesIn = (folder: string): readonly string[] => {
+  const prebuilds = join(folder, "prebuilds", `${process.platform}-${process.arch}`);
+  return [prebuilds, ...namesIn(prebuilds).map((name) => join(prebuilds, name))];
+};
+
+/** It is there, and this user is kept out. */
+function isBarred(path: string, isFolder: boolean): boolean {
+  try {
+    if (isFolder) statSync(`${path}/.`);
+    else closeSync(openSync(path, "r"));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EACCES";
   }
 }
 

@@ -96,6 +96,8 @@ export const UPGRADES: readonly string[] = [
    ) STRICT;
    ALTER TABLE task ADD COLUMN bulk INTEGER;
    CREATE INDEX task_bulk ON task(bulk) WHERE bulk IS NOT NULL;`,
+  // On a clock that nobody sets.
+  `ALTER TABLE holder ADD COLUMN blocked_until_up INTEGER;`,
 ];
 
 /** The version that this memq reads and writes. */

@@ -53,15 +53,16 @@ type RowValues = readonly [number, number, number, number, number, number, numbe
 export const suspects =
   (queue: StoredQueue, number: number): Fetch =>
   (limit, passed) =>
-    rowsAt(queue, SUSPECT, { number, untilMs: FOR_EVER, limit, passed });
+    reach(queue, SUSPECT, { number, untilMs: FOR_EVER, limit, passed }).rows;
 
 /** What waits, and what has fallen due meanwhile, by the time each began to wait. */
 export const front =
   (queue: StoredQueue, number: number, nowMs: number): Fetch =>
   (limit, passed) => {
-    const waiting = rowsAt(queue, WAITING, { number, untilMs: FOR_EVER, limit, passed });
-    const due = rowsAt(queue, DUE, { number, untilMs: nowMs, limit, passed });
-    return merge(waiting, due, limit);
+    const waiting = reach(queue, WAITING, { number, untilMs: FOR_EVER, limit, passed });
+    const due = reach(queue, DUE, { number, untilMs: nowMs, limit, passed });
+    // Of a list that was cut, more may stand before the later rows of the other.
+    return upTo(due.cutAt, upTo(waiting.cutAt, merge(waiting.rows, due.rows, limit)));
   };
 
 interface Span {
@@ -71,7 +72,13 @@ interface Span {
   readonly passed: ReadonlySet<number>;
 }
 
-function rowsAt({ connection }: StoredQueue, state: string, span: Span): readonly FrontRow[] {
+interface Reach {
+  readonly rows: readonly FrontRow[];
+  /** The last row, where more may stand behind it that was too large to be read as well. */
+  readonly cutAt: FrontRow | undefined;
+}
+
+function reach({ connection }: StoredQueue, state: string, span: Span): Reach {
   const passing = span.passed.size === 0 ? [] : [JSON.stringify([...span.passed])];
   const sql = ROWS(state, passing.length === 0 ? "" : PASSING);
   const rows: FrontRow[] = [];
@@ -83,9 +90,9 @@ function rowsAt({ connection }: StoredQueue, state: string, span: Span): readonl
     const values = JSON.parse(text) as RowValues[];
     rows.push(...values.map(rowOf));
     chars += text.length;
-    if (values.length < size) break;
+    if (values.length < size) return { rows, cutAt: undefined };
   }
-  return rows;
+  return { rows, cutAt: rows.length < span.limit ? rows.at(-1) : undefined };
 }
 
 function rowOf([id, state, at, born, attempts, claims, suspect, body]: RowValues): FrontRow {
@@ -122,6 +129,12 @@ interface Placed {
   readonly id: number;
 }
 
+/** What does not stand behind `last`. */
+const upTo = <T extends Placed>(last: T | undefined, rows: readonly T[]): readonly T[] =>
+  last === undefined ? rows : rows.filter((row) => byPlace(row, last) <= 0);
+
+const byPlace = (a: Placed, b: Placed): number => a.at - b.at || a.id - b.id;
+
 /** Two ordered lists as one. */
 export function merge<T extends Placed>(
   some: readonly T[],
@@ -129,7 +142,7 @@ export function merge<T extends Placed>(
   limit: number,
 ): readonly T[] {
   if (others.length === 0) return some;
-  return [...some, ...others].sort((a, b) => a.at - b.at || a.id - b.id).slice(0, limit);
+  return [...some, ...others].sort(byPlace).slice(0, limit);
 }
 
 /** Which counter a stored state is counted by. */

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { MemqError } from "../../errors.ts";
-import { loadPrebuilt, PACKAGE } from "./prebuilt.ts";
+import { loadPrebuilt, PACKAGE, unreadablePart } from "./prebuilt.ts";
 
 export type SqlValue = string | number | null;
 
@@ -21,10 +21,11 @@ interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteDatabase;
 }
 
-/** A SQLite that may be there. `load` answers undefined when it is not. */
+/** A SQLite that may be there. `load` answers undefined when it is not, `obstacle` then the path that bars the way. */
 export interface Candidate {
   readonly name: string;
   readonly load: () => SqliteModule | undefined;
+  readonly obstacle?: () => string | undefined;
 }
 
 /** How the store opens a database file. */
@@ -36,7 +37,7 @@ export interface SqliteDriver {
 // Node's own first: nothing to install and nothing native to load.
 const CANDIDATES: readonly Candidate[] = [
   { name: "node:sqlite", load: loadBuiltin },
-  { name: PACKAGE, load: loadInstalled },
+  { name: PACKAGE, load: loadInstalled, obstacle: unreadablePart },
 ];
 
 // Two copies of SQLite on one file in one process would undo each other's locks, so the choice is made once.
@@ -51,18 +52,24 @@ export function sqliteDriver(): SqliteDriver {
 /** The first candidate that is there and safe. @throws MemqError SQLITE_MISSING, saying why each was not taken. */
 export function chooseDriver(candidates: readonly Candidate[]): SqliteDriver {
   const refusals: string[] = [];
-  for (const { name, load } of candidates) {
-    const sqlite = load();
+  for (const candidate of candidates) {
+    const { name } = candidate;
+    const sqlite = candidate.load();
     const version = sqlite === undefined ? undefined : versionOf(sqlite);
     if (sqlite !== undefined && version !== undefined && isSafeVersion(version)) {
       return { name, open: (path) => new sqlite.DatabaseSync(path) };
     }
-    refusals.push(version === undefined ? `${name} is not there` : `${name} has SQLite ${version}`);
+    refusals.push(version === undefined ? absence(candidate) : `${name} has SQLite ${version}`);
   }
   throw new MemqError(
     "SQLITE_MISSING",
     `no SQLite of 3.51.3 or later (or 3.50.7) was found: ${refusals.join(", ")}`,
   );
+}
+
+function absence({ name, obstacle }: Candidate): string {
+  const path = obstacle?.();
+  return path === undefined ? `${name} is not there` : `${name} cannot be read by this user: EACCES, ${path}`;
 }
 
 /**

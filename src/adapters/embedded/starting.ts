@@ -17,7 +17,8 @@ export function start(
   if (holding === undefined || tenure === undefined) return "lost";
   if (holding.started) return "started";
   const inTime = queue.clock.now() < tenure.leaseEndsAt;
-  if (inTime && !options.last && !claim.alone && owner.noteStart(holding)) return "started";
+  const isLonger = owner.mayTake(options.timeoutMs ?? 0);
+  if (inTime && !isLonger && !options.last && !claim.alone && owner.noteStart(holding)) return "started";
   return startOnRecord(queue, owner, { holding, tenure });
 }
 
@@ -27,7 +28,7 @@ async function startOnRecord(
   { holding, tenure }: { readonly holding: Holding; readonly tenure: Tenure },
 ): Promise<Started> {
   const renewed = await connection.write("synced", () => {
-    const lease = leaseFrom(clock.now(), owner.blockedMs);
+    const lease = leaseFrom(clock.now(), owner);
     if (!prolong(connection, tenure.holder, lease)) return undefined;
     connection.run(
       "UPDATE task SET attempts = attempts + 1, started = 1 WHERE id = ? AND holder = ? AND started = 0",

@@ -63,7 +63,7 @@ export function prepareStoreFolder(folder: StoreFolder): void {
 
 function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  mkdirSync(path, { recursive: true });
+  mkdirWithParents(path);
   if (process.platform === "win32") return; // no owners and modes of this kind
   // By descriptor: who owns the parent could put a link in its place, and root would give away what that names.
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -72,6 +72,20 @@ function makeFolder(path: string): void {
     handOver(descriptor, dirname(path), FOLDER_MODE);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * Like mkdir with `recursive`, which never comes back where nothing can be made in a folder that is there
+ * (/proc): it takes what mkdir answers then for a missing parent, again and again.
+ */
+function mkdirWithParents(path: string): void {
+  const parent = dirname(path);
+  if (statSync(parent, { throwIfNoEntry: false }) === undefined && parent !== path) mkdirWithParents(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was faster
   }
 }
 

@@ -22,10 +22,11 @@ export interface EmbeddedStoreOptions {
 export interface QueueOptions {
   readonly codec: Codec;
   /**
-   * How long this process may be seen to live and yet not renew (a handler that blocks it) before others take
-   * its tasks, in ms. Default 11 minutes: the default timeout of a task, and a minute.
+   * How long an attempt may take that is started without saying so, in ms. For that long, and a minute, this
+   * process may be seen to live and yet not renew (a handler that blocks it) before others take its tasks.
+   * Default 10 minutes.
    */
-  readonly blockedMs?: number;
+  readonly timeoutMs?: number;
 }
 
 /** The queues of one store folder, over one connection. */
@@ -36,9 +37,17 @@ export interface EmbeddedStore {
   close(): Promise<void>;
 }
 
-const DEFAULT_BLOCKED_MS = 11 * 60_000;
+const DEFAULT_TIMEOUT_MS = 10 * 60_000;
 
-const THIS_HOST: Processes = { self: thisProcess, livenessOf };
+const NS_PER_MS = 1_000_000n;
+
+/** How the processes of this host are told apart. */
+export const THIS_HOST: Processes = {
+  self: thisProcess,
+  livenessOf,
+  // Monotonic since the host's start on Linux, the one system on which a process is seen to run.
+  upMs: () => Number(process.hrtime.bigint() / NS_PER_MS),
+};
 
 /** The store in that folder. Nothing is loaded or touched before a queue of it is used. */
 export function openEmbeddedStore(options: EmbeddedStoreOptions): EmbeddedStore {
@@ -75,14 +84,14 @@ class Store implements EmbeddedStore {
     this.#leave();
   }
 
-  async #openDesk(name: string, { codec, blockedMs }: QueueOptions, known: Desk | undefined): Promise<Desk> {
+  async #openDesk(name: string, { codec, timeoutMs }: QueueOptions, known: Desk | undefined): Promise<Desk> {
     const { connection, bell, shrinker } = await this.#connect();
     if (known?.queue.connection === connection) return known;
     known?.owner.lose();
     const { clock = systemClock, processes = THIS_HOST } = this.#options;
     return {
       queue: new StoredQueue(name, connection, { codec, clock }),
-      owner: new Owner(connection, { processes, blockedMs: blockedMs ?? DEFAULT_BLOCKED_MS }),
+      owner: new Owner(connection, { processes, timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS }),
       bell,
       shrinker,
     };

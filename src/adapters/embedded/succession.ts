@@ -15,14 +15,25 @@ export interface HolderRow {
   readonly started_at: string;
   readonly lease_ends_at: number;
   readonly blocked_until: number;
+  /** The same on its host's clock that nobody sets; null: an older memq has written the row. */
+  readonly blocked_until_up: number | null;
+}
+
+/** What time it is, in ms. */
+export interface Times {
+  readonly nowMs: number;
+  /** On this host's clock that nobody sets. */
+  readonly upMs: number;
 }
 
 /**
  * Whether what an owner holds may be taken: at once when it is dead; when its lease has ended, unless it is
- * seen to live and work, and a handler merely keeps it from renewing; that too has an end.
+ * seen to live and work, and a handler merely keeps it from renewing; that too has an end. Whoever sees it work
+ * is on its host: no step of the wall clock makes it look gone.
  */
-export function isGone(holder: HolderRow, liveness: Liveness, nowMs: number): boolean {
+export function isGone(holder: HolderRow, liveness: Liveness, { nowMs, upMs }: Times): boolean {
   if (liveness === "dead") return true;
+  if (liveness === "running" && holder.blocked_until_up !== null) return upMs >= holder.blocked_until_up;
   if (nowMs < holder.lease_ends_at) return false;
   return liveness !== "running" || nowMs >= holder.blocked_until;
 }
@@ -44,16 +55,16 @@ export function forgetFlights(connection: Connection, holders: readonly number[]
 }
 
 function goneHolders(queue: StoredQueue, { processes, tenure }: Owner, number: number): HolderRow[] {
-  const nowMs = queue.clock.now();
+  const times = { nowMs: queue.clock.now(), upMs: processes.upMs() };
   return otherHolders(queue.connection, number, tenure?.holder).filter((holder) =>
-    isGone(holder, processes.livenessOf(identityOf(holder)), nowMs),
+    isGone(holder, processes.livenessOf(identityOf(holder)), times),
   );
 }
 
 /** The owners on record of a queue, without `self`. Few: one per run or worker. */
 const otherHolders = (connection: Connection, queue: number, self: number | undefined): HolderRow[] =>
   connection.all(
-    `SELECT id, host, realm, pid, started_at, lease_ends_at, blocked_until FROM holder
+    `SELECT id, host, realm, pid, started_at, lease_ends_at, blocked_until, blocked_until_up FROM holder
      WHERE queue = ? AND id <> ?`,
     queue,
     self ?? 0,

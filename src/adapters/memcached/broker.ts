@@ -28,6 +28,8 @@ import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import type { HeldTask } from "./hold.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
 import type { Random } from "./names.ts";
+import { LIMITS } from "./parts.ts";
+import type { Limits } from "./parts.ts";
 import { assemble } from "./workshop.ts";
 import type { Workshop } from "./workshop.ts";
 import type { Wire } from "./wire.ts";
@@ -52,6 +54,8 @@ export interface MemcachedBrokerOptions {
   readonly random?: Random;
   /** Ms of a clock that is never set. Default: performance.now. */
   readonly elapsedMs?: () => number;
+  /** For tests that want lists to end and tasks to look fast soon. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** Opens a queue on memcached for one owner. Nothing is sent before the first use. */
@@ -65,6 +69,7 @@ export function openMemcachedBroker(options: MemcachedBrokerOptions): Broker {
       leaseMs: options.leaseMs ?? LEASE_MS,
       random: options.random ?? randomName,
       elapsedMs: options.elapsedMs ?? (() => performance.now()),
+      limits: { ...LIMITS, ...options.limits },
       bundle,
     }),
   );
@@ -102,7 +107,11 @@ class MemcachedBroker implements Broker {
   }
 
   claim(request: ClaimRequest): Promise<Claimed> {
-    return this.#next(() => this.#shop.claimer.claim(request));
+    return this.#next(async () => {
+      const claimed = await this.#shop.claimer.claim(request);
+      this.#shop.losses.noteMissing(claimed.findings);
+      return claimed;
+    });
   }
 
   start(claim: Claim, options: StartOptions): Started | Promise<Started> {

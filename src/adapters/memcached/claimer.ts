@@ -1,21 +1,21 @@
 import type { Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { MAX_BATCH } from "../../ports/broker.ts";
-import { isSameStake, withStake } from "./control.ts";
-import type { Control, PutBackStake, Stake, SweepStake, TaskStake } from "./control.ts";
+import { Avoidance } from "./avoidance.ts";
+import { withStake } from "./control.ts";
+import type { Control, Stake, SweepStake, TaskStake } from "./control.ts";
 import { NAME_LETTERS } from "./control-store.ts";
 import type { Seen } from "./control-store.ts";
 import type { Fetcher } from "./fetch.ts";
-import type { Holdings } from "./holdings.ts";
+import { Housekeeper } from "./housekeeper.ts";
+import type { HousekeeperTools } from "./housekeeper.ts";
 import { nextStep } from "./next-step.ts";
 import type { NextStep } from "./next-step.ts";
 import type { Pace } from "./pace.ts";
 import type { Parts } from "./parts.ts";
-import type { PutBack } from "./put-back.ts";
 import { decodeRecord } from "./record.ts";
 import type { Scout } from "./scout.ts";
 import { itemOf } from "./session.ts";
 import { hasSuspects, suspectsTo } from "./sorting.ts";
-import type { Sweeper } from "./sweeper.ts";
 import { listLimitBytes } from "./waiting-list.ts";
 import type { WaitingList } from "./waiting-list.ts";
 
@@ -24,13 +24,14 @@ type Step<Kind extends NextStep["kind"]> = Extract<NextStep, { readonly kind: Ki
 // Each round is one step of the list: a cancelled stretch, a list that ends, a sweep, a write that was refused.
 const MOST_ROUNDS = 10_000;
 
+// So many rounds without a task mean a stretch of purged names: it is passed over ever faster, and what lives
+// beyond the limit is kept for this owner's next claim.
+const FEW_ROUNDS = 16;
+const widening = (round: number): number => Math.max(0, round - FEW_ROUNDS) * 8;
+
 /** What claiming works with. */
-export interface ClaimerTools {
-  readonly holdings: Holdings;
-  readonly scout: Scout;
+export interface ClaimerTools extends HousekeeperTools {
   readonly fetcher: Fetcher;
-  readonly sweeper: Sweeper;
-  readonly putBack: PutBack;
   readonly waiting: WaitingList;
   readonly pace: Pace;
   /** Why there is nothing to claim. */
@@ -41,51 +42,43 @@ export interface ClaimerTools {
 export class Claimer {
   readonly #parts: Parts;
   readonly #tools: ClaimerTools;
+  readonly #housekeeper: Housekeeper;
+  readonly #avoidance: Avoidance;
   #findings: Finding[] = [];
-  /** Stakes with suspects that are left to others, because something is in hand. */
-  readonly #avoided = new Set<string>();
-  /** Since when there have been such, in ms. */
-  #avoidingSince: number | undefined;
-  #retriedAt = -Infinity;
 
   constructor(parts: Parts, tools: ClaimerTools) {
     this.#parts = parts;
     this.#tools = tools;
+    this.#housekeeper = new Housekeeper(parts, tools);
+    this.#avoidance = new Avoidance(() => parts.clock.now());
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
     const limit = Math.max(1, Math.min(request.limit, MAX_BATCH));
     const { holdings } = this.#tools;
-    if (holdings.isAloneOut || this.#hasToLetGo()) return this.#held(1);
-    this.#avoided.clear();
+    const avoidance = this.#avoidance;
+    if (holdings.isAloneOut || avoidance.hasToLetGo(holdings.isAnyOut)) return this.#held(1);
+    avoidance.begin();
     await this.#parts.time.known();
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const claims = holdings.take(limit);
       if (claims.length > 0) return { claims, findings: this.#found() };
       if (holdings.pooledCount > 0) return this.#held(holdings.pooledCount);
-      const idle = await this.#round({ ...request, limit });
-      if (idle === undefined) continue;
-      this.#noteAvoided();
-      if (this.#avoided.size > 0 && idle.kind !== "paused" && idle.kind !== "held")
-        return this.#held(this.#avoided.size);
-      return { claims, idle, findings: this.#found() };
+      const idle = await this.#round({ ...request, limit: Math.min(limit + widening(round), MAX_BATCH) });
+      if (idle !== undefined) return this.#idle(idle);
     }
     return this.#held(1);
   }
 
+  #idle(idle: Idle): Claimed {
+    this.#avoidance.end();
+    const isRunByNobody = idle.kind === "empty" || idle.kind === "due";
+    if (isRunByNobody && this.#avoidance.count > 0) return this.#held(this.#avoidance.count);
+    return { claims: [], idle, findings: this.#found() };
+  }
+
   #held(count: number): Claimed {
     return { claims: [], idle: { kind: "held", count }, findings: this.#found() };
-  }
-
-  /** A busy owner never has empty hands by chance: after a while they are emptied on purpose. */
-  #hasToLetGo(): boolean {
-    if (!this.#tools.holdings.isAnyOut) this.#avoidingSince = undefined;
-    return this.#avoidingSince !== undefined && this.#parts.clock.now() - this.#avoidingSince >= AVOID_MS;
-  }
-
-  #noteAvoided(): void {
-    if (this.#avoided.size === 0) this.#avoidingSince = undefined;
-    else this.#avoidingSince ??= this.#parts.clock.now();
   }
 
   #found(): readonly Finding[] {
@@ -98,7 +91,7 @@ export class Claimer {
     const { scout } = this.#tools;
     const scene = await scout.look(request.limit);
     if (scene === undefined) return { kind: "empty" };
-    const isOrphan = (stake: Stake): boolean => scene.isOrphan(stake) && !this.#avoided.has(stake.id);
+    const isOrphan = (stake: Stake): boolean => scene.isOrphan(stake) && !this.#avoidance.avoids(stake.id);
     return this.#do(scene, nextStep({ ...scene, isOrphan }), request);
   }
 
@@ -140,13 +133,15 @@ export class Claimer {
   async #takeOver(look: Look, { stake }: Step<"takeOver">): Promise<undefined> {
     const { seen, base, owner } = look;
     const orphan = stake.kind === "tasks" ? await this.#inspected(stake, base.epoch) : stake;
-    if (orphan === undefined) return void this.#avoided.add(stake.id);
+    if (orphan === undefined) {
+      this.#avoidance.avoid(stake.id);
+      return;
+    }
     const mine: Stake = { ...orphan, owner, generation: stake.generation + 1 };
     const next = withStake(base, stake, [mine]);
     if (mine.kind === "tasks") return this.#open(seen, next, mine);
     if ((await this.#write(seen, next)) === undefined) return;
-    if (mine.kind === "sweep") await this.#finishSweep(mine, base.epoch);
-    else await this.#finishPutBack(mine, base.epoch);
+    await this.#housekeeper.finish(mine, base.epoch);
   }
 
   /**
@@ -223,31 +218,7 @@ export class Claimer {
     const end = this.#tools.sweeper.end(from, to);
     const stake: SweepStake = { kind: "sweep", id: this.#name(), owner, generation: 0, from, to: end };
     const next = { ...base, sweptTo: end, stakes: [...base.stakes, stake] };
-    if ((await this.#write(seen, next)) !== undefined) await this.#finishSweep(stake, base.epoch);
-  }
-
-  async #finishSweep(stake: SweepStake, epoch: string): Promise<void> {
-    // Without memory to list what is due the stake stands; it is nobody's, so that the next round tries again.
-    const isSwept = await this.#tools.sweeper.sweep(stake, epoch);
-    if (isSwept) this.#tools.scout.over(stake, epoch);
-    else await this.#abandon(stake);
-  }
-
-  async #finishPutBack(stake: PutBackStake, epoch: string): Promise<void> {
-    const { isWhole } = await this.#tools.putBack.complete(stake, epoch);
-    if (isWhole) this.#tools.scout.over(stake, epoch);
-    else await this.#abandon(stake);
-  }
-
-  async #abandon(stake: Stake): Promise<void> {
-    const nobodys = { ...stake, owner: "" };
-    await this.#parts.control.change((control) =>
-      control.stakes.some((one) => isSameStake(one, stake))
-        ? withStake(control, stake, [nobodys])
-        : undefined,
-    );
-    const { clock } = this.#parts;
-    await clock.until(clock.now() + FULL_PAUSE_MS);
+    if ((await this.#write(seen, next)) !== undefined) await this.#housekeeper.finish(stake, base.epoch);
   }
 
   async #shut({ seen, base }: Look): Promise<undefined> {
@@ -264,27 +235,12 @@ export class Claimer {
   /** Nothing to claim: what is over is dropped from the block, a long list that is used up gets a successor. */
   async #rest({ seen, base, head }: Look): Promise<Idle | undefined> {
     const written = await this.#write(seen, base);
-    if (written === undefined || (await this.#retry())) return undefined;
-    if ((head?.text.length ?? 0) > listLimitBytes(1)) {
+    if (written === undefined || (await this.#housekeeper.retry())) return undefined;
+    if ((head?.text.length ?? 0) > listLimitBytes(1, this.#parts.limits)) {
       await this.#tools.waiting.follow(written);
       return undefined;
     }
     return this.#tools.idle(written.control);
-  }
-
-  /** A stake of which nothing is left to run, and that had to stand, is taken over like a dead owner's. */
-  async #retry(): Promise<boolean> {
-    const { clock } = this.#parts;
-    if (clock.now() < this.#retriedAt + RETRY_MS) return false;
-    const stuck = this.#tools.holdings.holds.find((hold) => hold.isStuck);
-    if (stuck === undefined) return false;
-    this.#retriedAt = clock.now();
-    const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
-    await this.#parts.control.change((control) =>
-      stuck.stands(control) ? withStake(control, stuck.stake, [nobodys]) : undefined,
-    );
-    this.#tools.holdings.remove(stuck);
-    return true;
   }
 
   #name(): string {
@@ -293,12 +249,3 @@ export class Claimer {
 }
 
 type Look = NonNullable<Awaited<ReturnType<Scout["look"]>>>;
-
-// What had no memory a moment ago may have some now.
-const RETRY_MS = 1_000;
-
-// So long others may take the suspects that this owner passes over.
-const AVOID_MS = 30_000;
-
-// While memory is full, other runs and cancelled tasks make room.
-const FULL_PAUSE_MS = 100;

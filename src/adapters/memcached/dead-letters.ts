@@ -9,6 +9,7 @@ import type { StoredRecord } from "./record.ts";
 import type { Item } from "./session.ts";
 import { listText } from "./waiting-list.ts";
 import type { Appended, WaitingList } from "./waiting-list.ts";
+import type { Answer } from "./wire.ts";
 
 /** Dead letters: records that say so, and the lists that name them. */
 export class DeadLetters {
@@ -48,17 +49,23 @@ export class DeadLetters {
    */
   async #copy(key: string, value: string): Promise<"kept" | "full"> {
     const { session } = this.#parts;
-    for (const patience = session.patience(); ; await patience.again()) {
+    const patience = session.patience();
+    for (;;) {
       const { answer } = await session.sure({ kind: "add", key, value });
-      if (answer.kind === "full" || answer.kind === "tooLarge") return "full";
-      if (answer.kind === "ok") return "kept";
-      const there = await session.get(key);
-      if (there === undefined) continue; // it was removed just now
-      if (there.value.equals(Buffer.from(value))) return "kept";
-      const [replaced] = await session.ask([{ kind: "replace", key, value, cas: there.cas }]);
-      if (replaced?.kind === "ok") return "kept";
-      if (replaced?.kind === "full" || replaced?.kind === "tooLarge") return "full";
+      const { kind } = answer.kind === "exists" ? await this.#overwrite(key, value) : answer;
+      if (kind === "ok") return "kept";
+      if (kind === "full" || kind === "tooLarge") return "full";
+      await patience.again(); // it was removed just now, or changed
     }
+  }
+
+  async #overwrite(key: string, value: string): Promise<Pick<Answer, "kind">> {
+    const { session } = this.#parts;
+    const there = await session.get(key);
+    if (there === undefined) return { kind: "missing" };
+    if (there.value.equals(Buffer.from(value))) return { kind: "ok" };
+    const [answer] = await session.ask([{ kind: "replace", key, value, cas: there.cas }]);
+    return answer ?? { kind: "unknown" };
   }
 
   /** The names of all dead letters, doubled and removed ones included. */

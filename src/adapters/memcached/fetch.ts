@@ -158,7 +158,13 @@ export function holdTask(record: HeldRecord, member: OpenedMember): HeldTask {
     record,
     index,
     task,
-    claim: { task, receipt: record.receipt(index), attempt: member.attempt, alone: member.isSuspect },
+    claim: {
+      task,
+      receipt: record.receipt(index),
+      attempt: member.attempt,
+      alone: member.isSuspect,
+      ...(member.isPresumed && { presumed: true }),
+    },
     phase: "pooled",
     isLoose: false,
   };

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Loss } from "../../ports/broker.ts";
+import type { Finding, Loss } from "../../ports/broker.ts";
 import type { Parts } from "./parts.ts";
 
 /** What this host saw of a queue when it looked last. */
@@ -10,6 +10,8 @@ export interface Memory {
   readonly lost: number;
   /** In ms. */
   readonly at: number;
+  /** The server's count of items it threw away, when it was last asked. */
+  readonly evictions?: number;
 }
 
 /** Finds out that tasks were lost, by what this host remembers of the queue; each loss is told once per host. */
@@ -18,6 +20,7 @@ export class Losses {
   readonly #folder: string;
   readonly #file: string;
   #noted = false;
+  #missing = 0;
 
   constructor(parts: Parts, folder: string) {
     this.#parts = parts;
@@ -35,11 +38,33 @@ export class Losses {
     this.#remember({ ...tracesOf(seen), at: this.#parts.clock.now() }, before);
   }
 
+  /** Listed tasks that were not there. Purging leaves such too: only the server's counters tell them apart. */
+  noteMissing(findings: readonly Finding[]): void {
+    for (const finding of findings) if (finding.kind === "missing") this.#missing += finding.count;
+  }
+
   async find(): Promise<readonly Loss[]> {
+    const evicted = this.#missing > 0 ? await this.#evicted() : [];
+    return [...evicted, ...(await this.#changes())];
+  }
+
+  /** The missing tasks, when the server has thrown items away since this host asked last. */
+  async #evicted(): Promise<readonly Loss[]> {
+    const { clock, session } = this.#parts;
+    const count = this.#missing;
+    this.#missing = 0;
+    const evictions = Number((await session.stats()).get("evictions") ?? 0);
+    const before = recall(this.#file);
+    if (before === undefined || evictions <= (before.evictions ?? 0)) return [];
+    this.#remember({ ...before, evictions }, before);
+    return [{ at: clock.now(), cause: "eviction", atLeast: count }];
+  }
+
+  async #changes(): Promise<readonly Loss[]> {
     const { control, clock } = this.#parts;
     const seen = (await control.read())?.control;
     const before = recall(this.#file);
-    const now: Memory = { ...(seen === undefined ? NO_QUEUE : tracesOf(seen)), at: clock.now() };
+    const now: Memory = { ...before, ...(seen === undefined ? NO_QUEUE : tracesOf(seen)), at: clock.now() };
     const change = changeBetween(before, now);
     if (change === "none") return [];
     const isFirst = this.#remember(now, before);

@@ -1,5 +1,3 @@
-// Starts that are on record one by one before anything is concluded.
-const LEAST_STARTS = 16;
 // A mark costs a round trip of some 0.1 ms: nothing beside a task of a millisecond, everything beside a no-op.
 const FAST_MS = 0.5;
 const LONGEST_GAP_MS = 10; // one slow task among fast ones is forgotten soon
@@ -16,12 +14,13 @@ export class Pace {
   #starts = 0;
   #lastAt: number | undefined;
   #gapMs = LONGEST_GAP_MS;
+  #gaps = 0;
   #peak = 0;
 
   /** @param now ms of a clock that never goes back */
-  constructor(now: () => number, leastStarts = LEAST_STARTS) {
+  constructor(now: () => number, markedStarts: number) {
     this.#now = now;
-    this.#leastStarts = leastStarts;
+    this.#leastStarts = markedStarts;
   }
 
   /** A start is asked for. */
@@ -29,7 +28,9 @@ export class Pace {
     this.#starts += 1;
     if (this.#lastAt === undefined) return;
     const gap = Math.min(this.#now() - this.#lastAt, LONGEST_GAP_MS);
-    this.#gapMs += WEIGHT * (gap - this.#gapMs);
+    this.#gaps += 1;
+    // At first the mean of all, then more and more of the last ones.
+    this.#gapMs += Math.max(WEIGHT, 1 / this.#gaps) * (gap - this.#gapMs);
   }
 
   /** It was answered: what happens from now on is not this broker's doing. @param started how many are by now */

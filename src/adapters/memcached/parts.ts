@@ -17,4 +17,19 @@ export interface Parts {
   readonly reserve: Reserve;
   readonly time: ServerTime;
   readonly control: ControlStore;
+  readonly limits: Limits;
 }
+
+/** How much of something there is before something else is done. Tests want less. */
+export interface Limits {
+  /** From which length on a list is followed by a new one, while lists are few. */
+  readonly listBytes: number;
+  /** How many starts an owner puts on record before it may conclude that its tasks are too fast for that. */
+  readonly markedStarts: number;
+}
+
+export const LIMITS: Limits = {
+  // A list is read whole by whoever claims from it, and copied whole by the server at every append.
+  listBytes: 2_048,
+  markedStarts: 16,
+};

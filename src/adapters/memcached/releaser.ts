@@ -97,26 +97,28 @@ const isUntouched = (record: HeldRecord): boolean => isIdle(record) && record.st
 const isIdle = (record: HeldRecord): boolean => record.open.every(({ phase }) => phase === "pooled");
 
 function givenBack(control: Control, back: Back): Control {
-  const { hold, records, isWhole, id } = back;
+  const { hold } = back;
   const stake = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
   if (stake === undefined) return control;
-  const nobodys = { ...stake, owner: "" };
-  if (stake.generation > 0) {
-    return withStake(control, stake, records.length > 0 || hold.mustStand ? [nobodys] : []);
-  }
+  const next = stake.generation > 0 ? wholeStake(stake, back) : partsOf(stake, back);
+  return next === undefined ? control : withStake(control, stake, next);
+}
+
+const wholeStake = (stake: TaskStake, { records, hold }: Back): readonly Stake[] =>
+  records.length > 0 || hold.mustStand ? [{ ...stake, owner: "" }] : [];
+
+/** What becomes of a stake that nobody had before: what stays, and a fresh one; undefined: there is nothing to do. */
+function partsOf(stake: TaskStake, back: Back): readonly Stake[] | undefined {
+  const { hold, records, isWhole, id } = back;
   // What is struck out already was given back by a write that was not answered.
   const fresh = textsOf(hold, records.filter(isUntouched)).filter((text) => stake.entries.includes(text));
-  if (fresh.length === 0 && !isWhole) return control;
+  if (fresh.length === 0 && !isWhole) return undefined;
   const entries = staying(stake, fresh, back);
   // What was started is suspect for whoever takes it: the stake counts as taken over once.
   const rest: Stake = isWhole
-    ? { ...nobodys, generation: 1, entries, loose: hold.startedLoose }
+    ? { ...stake, owner: "", generation: 1, entries, loose: hold.startedLoose }
     : { ...stake, entries };
-  const isEmpty = entries.join("") === "";
-  return withStake(control, stake, [
-    ...(isEmpty ? [] : [rest]),
-    ...(fresh.length > 0 ? [freshStake(id, fresh)] : []),
-  ]);
+  return [...(entries.join("") === "" ? [] : [rest]), ...(fresh.length > 0 ? [freshStake(id, fresh)] : [])];
 }
 
 /** The entries that stay in a stake, each at its place. */

@@ -55,6 +55,8 @@ export interface OpenedMember {
   readonly attempt: number;
   /** It may have ended an earlier owner. */
   readonly isSuspect: boolean;
+  /** It was among the first that the earlier owner may have started; no mark says that it did. */
+  readonly isPresumed: boolean;
 }
 
 /** The unsettled tasks of a record; `place`: which entry of the stake. */
@@ -70,7 +72,8 @@ export function openMembers(
     const opened = codec.open(id, stored.bornAt, text);
     const { charged, isOnRecord, mayHave } = startsOf(stored, stake, { entry: place, member: index });
     const counts = mayHave && !isAlwaysMarked(opened);
-    members.push({ index, id, opened, attempt: charged + (counts ? 2 : 1), isSuspect: isOnRecord || counts });
+    const attempt = charged + (counts ? 2 : 1);
+    members.push({ index, id, opened, attempt, isSuspect: isOnRecord || counts, isPresumed: counts });
   }
   return members;
 }

@@ -58,7 +58,8 @@ export class Starter {
   }
 
   start(task: HeldTask, options: StartOptions): Started | Promise<Started> {
-    this.#pace.asked();
+    // What is marked in any case says nothing about how fast the others are.
+    if (!options.last) this.#pace.asked();
     if (task.phase === "started") return "started";
     if (isOver(task)) return refused(task);
     if (this.#owner.isFresh && canStartLoose(task, options)) return this.#startLoose(task);
@@ -85,9 +86,9 @@ export class Starter {
 
   /** Has the stake say that tasks of it are started without a mark from now on, where they are that fast. */
   async #loosen(task: HeldTask, { last }: StartOptions): Promise<boolean> {
-    const { hold, stored } = task.record;
+    const { hold } = task.record;
     const loose = this.#pace.loose(hold.startedLoose + 1);
-    if (last || loose <= hold.loose || !isUnmarked(stored, hold.stake) || !hold.isNext(task)) return false;
+    if (last || loose <= hold.loose || !mayBeLoose(task)) return false;
     const loosened = await this.#changeStake(task.record, (stake) =>
       stake.loose >= loose ? undefined : { ...stake, loose },
     );
@@ -236,18 +237,14 @@ function refused({ record }: HeldTask): Started {
 const isOver = ({ phase, record: { hold } }: HeldTask): boolean =>
   phase === "over" || hold.isLost || hold.hasLapsed;
 
-/**
- * Without a mark: not the last attempt, of an untouched record in a stake that nobody had before, in order, and
- * no more at a time than the stake says.
- */
+/** Of an untouched record, in a stake that nobody had before, and in order: only such starts can be guessed later. */
+function mayBeLoose(task: HeldTask): boolean {
+  const { hold, stored } = task.record;
+  return hold.stake.generation === 0 && isUnmarked(stored, hold.stake) && hold.isNext(task);
+}
+
+/** Without a mark: not the last attempt, and no more at a time than the stake says. */
 function canStartLoose(task: HeldTask, { last }: StartOptions): boolean {
-  const { hold, stored, turn } = task.record;
-  return (
-    !last &&
-    turn === undefined &&
-    hold.stake.generation === 0 &&
-    hold.startedLoose < hold.loose &&
-    isUnmarked(stored, hold.stake) &&
-    hold.isNext(task)
-  );
+  const { hold, turn } = task.record;
+  return !last && turn === undefined && hold.startedLoose < hold.loose && mayBeLoose(task);
 }

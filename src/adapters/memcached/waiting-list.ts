@@ -3,16 +3,14 @@ import type { Control, ListRef } from "./control.ts";
 import { NAME_LETTERS } from "./control-store.ts";
 import type { Seen } from "./control-store.ts";
 import { countTasks } from "./entries.ts";
-import type { Parts } from "./parts.ts";
+import type { Limits, Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
 import type { Answer, Operation } from "./wire.ts";
 
 /** What became of entries: "gone": the epoch they belong to has ended. */
 export type Appended = "kept" | "gone" | "full";
 
-// A list is read whole by whoever claims from it, and copied whole by the server at every append.
-const FIRST_LIST_BYTES = 2_048;
-const MOST_LIST_BYTES = 65_536;
+const MOST_LIST_BYTES = 65_536; // of appends that the server copies, and of reads
 // Where lists are many, they are longer: the block that names them all stays small.
 const LISTS_PER_DOUBLING = 32;
 
@@ -20,8 +18,8 @@ const LISTS_PER_DOUBLING = 32;
 const LOOKS_UP_TO = "1";
 
 /** From which length on a list is followed by a new one. */
-export const listLimitBytes = (lists: number): number =>
-  Math.min(FIRST_LIST_BYTES * 2 ** Math.floor(lists / LISTS_PER_DOUBLING), MOST_LIST_BYTES);
+export const listLimitBytes = (lists: number, { listBytes }: Limits): number =>
+  Math.min(listBytes * 2 ** Math.floor(lists / LISTS_PER_DOUBLING), MOST_LIST_BYTES);
 
 /** The lists of names that are waiting to be claimed, and of dead letters: appended to at the end, whoever writes. */
 export class WaitingList {
@@ -113,7 +111,7 @@ export class WaitingList {
   async #count(seen: Seen, name: string, bytes: number): Promise<void> {
     if (this.#appended.name !== name) this.#appended = { name, bytes: await this.#sampled(seen, name) };
     this.#appended.bytes += bytes;
-    if (this.#appended.bytes <= listLimitBytes(seen.control[this.#which].length)) return;
+    if (this.#appended.bytes <= listLimitBytes(seen.control[this.#which].length, this.#parts.limits)) return;
     await this.#grow(seen, name).catch((error: unknown) => {
       // The entries are kept. The list just grows on, and the next one who appends tries again.
       if (!(error instanceof MemqError)) throw error;

@@ -28,7 +28,7 @@ import { keysOf } from "./names.ts";
 import type { Random } from "./names.ts";
 import { Owner } from "./owner.ts";
 import { Pace } from "./pace.ts";
-import type { Parts } from "./parts.ts";
+import type { Limits, Parts } from "./parts.ts";
 import { Publisher } from "./publisher.ts";
 import { Purger } from "./purger.ts";
 import { PutBack } from "./put-back.ts";
@@ -56,6 +56,7 @@ export interface Plan {
   readonly bundle: "auto" | number;
   readonly random: Random;
   readonly elapsedMs: () => number;
+  readonly limits: Limits;
 }
 
 /** Everything that works on one queue for one owner, put together. */
@@ -80,7 +81,7 @@ export function assemble(plan: Plan): Workshop {
   const stock = stockOf(parts);
   const owner = new Owner(parts, plan);
   const holdings = new Holdings();
-  const pace = new Pace(plan.elapsedMs);
+  const pace = new Pace(plan.elapsedMs, plan.limits.markedStarts);
   const writer = new RecordWriter(parts);
   const aftercare = new Aftercare(parts, stock);
   const ender = new Ender(parts, { writer, aftercare, ...stock });
@@ -121,13 +122,13 @@ function bulksOf(parts: Parts, stock: Stock, bundle: () => Promise<number>): Bul
   return new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle });
 }
 
-function partsOf({ wire, queue, codec, clock, random }: Plan): Parts {
+function partsOf({ wire, queue, codec, clock, random, limits }: Plan): Parts {
   const keys = keysOf(queue);
   const session = new Session(wire, clock);
   const time = new ServerTime(session, clock);
   const reserve = new Reserve(session, keys);
   const control = new ControlStore({ queue, keys, session, reserve, time, clock, random });
-  return { queue, keys, codec, clock, random, session, reserve, time, control };
+  return { queue, keys, codec, clock, random, session, reserve, time, control, limits };
 }
 
 /** Where tasks are kept. */

@@ -111,3 +111,8 @@ describe("ndjson", () => {
     expect(lines.map(({ line }) => line)).toEqual([2, 4]);
   });
 });
+
+test("an integer that a number cannot hold is refused, in quotes it is kept", async () => {
+  const lines = await read('["push", 12345678901234567890]\n["push", "12345678901234567890"]\n', "ndjson");
+  expect(itemsOf(lines)).toEqual(["ARGS_INVALID", { method: "push", args: ["12345678901234567890"] }]);
+});

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../../src/cli/publish-task.ts";
+import { main as runjobs } from "../../../src/cli/runjobs.ts";
 import { MemqError } from "../../../src/errors.ts";
 import { Memq } from "../../../src/memq.ts";
 import { makeFolder, type Folder } from "./fake-io.ts";
@@ -48,4 +51,71 @@ test("without --json the same bulk prints the ids it knows", async () => {
   );
   const said = await folder.say(main, ["say", "--from", "-"], { input: "x\n" });
   expect(said).toEqual({ code: 0, out: "a1\n", err: "" });
+});
+
+const HOSTILE = `
+import { writeFileSync } from "node:fs";
+export default class Worker {
+  exits() { process.exit(3); }
+  greet(name) { return "hello " + name; }
+  async close() { writeFileSync("./closed", ""); }
+}
+`;
+
+test("--now: process.exit in a handler fails the call, and the instance is closed", async () => {
+  folder.write("handlers/worker.mjs", HOSTILE);
+  const said = await folder.say(main, ["--now", "exits"]);
+  expect(said).toMatchObject({ code: 1, out: "" });
+  expect(said.err).toBe("publish-task: exits failed: the handler called process.exit(3)\n");
+  expect(existsSync(join(folder.path, "closed"))).toBe(true);
+});
+
+test("--now: the method that a run calls at its end is no task", async () => {
+  folder.write("handlers/worker.mjs", HOSTILE);
+  const said = await folder.say(main, ["--now", "close"]);
+  expect(said.code).toBe(78);
+  expect(said.err).toContain(`"close" is what a run calls at its end, and never a task`);
+});
+
+test("a broken section stops publishing to its own queue alone", async () => {
+  folder.write("config.ini", "[queue.bad]\ntiemout = 5s\n[queue.ok]\n");
+  expect(await folder.say(main, ["-q", "ok", "greet", "x"])).toMatchObject({ code: 0, err: "" });
+  expect(await folder.say(main, ["greet", "x"])).toMatchObject({ code: 0, err: "" });
+  const said = await folder.say(main, ["-q", "bad", "greet", "x"]);
+  expect(said.code).toBe(78);
+  expect(said.err).toContain("tiemout");
+});
+
+test("a run of sound queues is not told what is wrong with others", async () => {
+  folder.write("config.ini", "[queue.bad]\ntiemout = 5s\n[queue.ok]\n");
+  expect(await folder.say(runjobs, ["ok"])).toEqual({ code: 0, out: "", err: "" });
+  expect(await folder.say(runjobs, ["ok", "bad"])).toMatchObject({ code: 78 });
+  const all = await folder.say(runjobs, []);
+  expect(all.code).toBe(78);
+  expect(all.err).toContain("tiemout");
+});
+
+test("a call that names its class is told how to", async () => {
+  const said = await folder.say(main, ["Worker.greet('x')"]);
+  expect(said.err).toContain(`to name the class: publish-task -C Worker "greet('x')"`);
+});
+
+test("a folder in the place of config.ini is called one, and so is a file in the place of a store", async () => {
+  const config = await folder.say(main, ["--config", folder.path, "greet"]);
+  expect(config.err).toContain("it is a folder; name the file in it");
+  folder.write("config.ini", "store = ./config.ini\n");
+  const store = await folder.say(main, ["greet"]);
+  expect(store.code).toBe(78);
+  expect(store.err).toContain("config.ini is a file, and has to be a folder");
+});
+
+test("a delay beyond a century is told apart from what is none", async () => {
+  const said = await folder.say(main, ["greet", "--delay", "99999d"]);
+  expect(said.err).toContain(`--delay "99999d" is too long`);
+});
+
+test("what every object inherits is no class", async () => {
+  const said = await folder.say(main, ["-C", "constructor", "greet"]);
+  expect(said.code).toBe(64);
+  expect(said.err).toContain(`"constructor" can never be the name of a handler class`);
 });

@@ -38,6 +38,8 @@ test("max-time is reached for a task that would not fit, not for one that would"
 test("max-memory is reached by what the process has, and stays so", () => {
   let now = 0;
   const budget = budgetOf({ maxMemoryBytes: 1 }, () => now);
+  expect(budget.reached(0)).toBeUndefined(); // what was in use before the first task keeps nobody from it
+  budget.taskStarted();
   expect(budget.reached(0)).toBe("max-memory");
   now += 10;
   expect(budget.reached(0)).toBe("max-memory");

@@ -169,7 +169,7 @@ describe("a broker that fails", () => {
     expect(told(place, "done").map(({ task }) => task.method)).toEqual(["hold"]);
   });
 
-  test("to renew is told; the run goes on when it comes back", async () => {
+  test("to renew is outlived by the lease; the run goes on when it comes back", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
       const place = ground();
@@ -195,7 +195,7 @@ describe("a broker that fails", () => {
       expect(renewals).toBe(6);
       open();
       expect(await draining).toBe("empty");
-      expect(told(place, "stray")).toMatchObject([{ error: { message: "memcached is gone" } }]);
+      expect(told(place, "stray")).toEqual([]);
       expect(told(place, "done")).toHaveLength(1);
       expect(vi.getTimerCount()).toBe(0);
     } finally {

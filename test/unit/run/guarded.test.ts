@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guardExit } from "../../../src/run/exit-guard.ts";
 import { runQueuesGuarded, type QueueRun } from "../../../src/run/run.ts";
-import { catchStrays } from "../../../src/run/strays.ts";
+import { catchLateStrays, catchStrays } from "../../../src/run/strays.ts";
 import { gate, ground, kinds, partsOf, publish, told, until, type Ground } from "./ground.ts";
 
 const SRC = join(import.meta.dirname, "../../../src/run");
@@ -235,4 +235,17 @@ describe("an error that a handler lets loose", () => {
     release();
     expect(told(place, "stray")).toMatchObject([{ queue: "q", error: { message: "nobody's" } }]);
   });
+});
+
+test("what handlers left behind is told once nobody else catches it", () => {
+  const [late, caught]: [unknown[], unknown[]] = [[], []];
+  const releaseLate = catchLateStrays((error) => late.push(error));
+  const release = catchStrays([{ queue: "q", tell: (event) => caught.push(event.kind) }]);
+  const emit = (error: Error): boolean => process.emit("uncaughtException", error);
+  emit(new Error("beside"));
+  release();
+  const after = new Error("after");
+  emit(after);
+  releaseLate();
+  expect([late, caught]).toEqual([[after], ["stray"]]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Broker, Claim, Settlement } from "../../../src/ports/broker.ts";
+import type { Broker, Claim, Settlement, StartOptions } from "../../../src/ports/broker.ts";
 import {
   altered,
   argsIn,
@@ -88,6 +88,26 @@ describe("concurrency", () => {
     expect(requests[0]).toMatchObject({ limit: 4 });
   });
 
+  test("of any size tells the broker how long each attempt may take", async () => {
+    const place = ground();
+    const timeouts: unknown[] = [];
+    const broker = noted(place.broker, (name, args) => {
+      if (name === "start") timeouts.push((args[1] as StartOptions).timeoutMs);
+    });
+    class Worker {
+      static readonly tasks = { slow: { timeout: "3h" }, push: {} };
+      slow(): void {
+        // how long it may take is what matters
+      }
+      push(): void {
+        // likewise
+      }
+    }
+    await publish(broker, { method: "push" }, { method: "slow" }, { method: "slow", timeoutMs: 7_200_000 });
+    await drainWith({ ...place, broker }, { Worker }, { timeoutMs: 5_000 });
+    expect(timeouts).toEqual([5_000, 10_800_000, 7_200_000]);
+  });
+
   test("that is none is refused", async () => {
     for (const concurrency of [0, -1, 1.5, Number.NaN, 1_001]) {
       await expect(drainWith(ground(), { Held }, { concurrency })).rejects.toMatchObject({ code: "USAGE" });
@@ -110,6 +130,33 @@ describe("an idle lane", () => {
     letGo(1);
     expect(await draining).toBe("empty");
     expect(told(place, "done")).toHaveLength(4);
+  });
+
+  test("asks less and less often when its waits end at once and bring nothing", async () => {
+    Held.reset();
+    const place = ground();
+    let looks = 0;
+    const counting = noted(place.broker, (name) => {
+      if (name === "claim") looks++;
+    });
+    const broker = altered(counting, { wait: () => new Promise(setImmediate) });
+    await publish(broker, { method: "hold", args: [0] });
+    const draining = drainWith({ ...place, broker }, { Held }, { concurrency: 2 });
+    await until(() => Held.running.has(0));
+    const asked = async (): Promise<number> => {
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      return looks;
+    };
+    const first = await asked();
+    expect(first).toBeLessThanOrEqual(3);
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      await place.clock.advance(50);
+      await new Promise(setImmediate);
+    }
+    expect(await asked()).toBeGreaterThan(first);
+    expect(looks).toBeLessThanOrEqual(first + 20);
+    letGo(0);
+    expect(await draining).toBe("empty");
   });
 
   test("takes what falls due while another still works", async () => {

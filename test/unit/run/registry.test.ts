@@ -153,3 +153,15 @@ describe("static tasks", () => {
     expect(registry.methods("Wide")).toEqual(["push", "saveToLocal"]);
   });
 });
+
+test("close is the end of a run, and never a task", () => {
+  class Closing {
+    push(): void {}
+    close(): void {}
+  }
+  const registry = registryOf({ Closing }, "Closing");
+  expect(registry.methods("Closing")).toEqual(["push"]);
+  expect(registry.target("Closing", "close")).toBe(
+    '"close" is what a run calls at its end, and never a task',
+  );
+});

@@ -213,6 +213,17 @@ test("a claim of very large tasks gives a few at a time", async () => {
   expect(claims.length).toBeLessThan(100);
 });
 
+test("what fell due late waits for the large tasks that came before it", async () => {
+  await keepOne(owner, named("late", { dueAt: queue.now() + 3_600_000 }));
+  for (let batch = 0; batch < 4; batch++) {
+    await keep(owner, ...series("x".repeat(200_000), 40).map((name) => named(name)));
+  }
+  await queue.advance(2 * 3_600_000);
+  const { claims } = await owner.claim({ limit: MAX_BATCH, atOnce: 1 });
+  expect(claims.length).toBeLessThan(160);
+  expect(names(claims)).not.toContain("late");
+});
+
 test("the disk gets back what a drained queue took", async () => {
   for (let batch = 0; batch < 20; batch++) {
     await keep(owner, ...series("t", MAX_BATCH).map((name) => named(name + "x".repeat(100))));

@@ -1,8 +1,18 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FlightJournal, readFlights } from "../../../../src/adapters/embedded/flight-journal.ts";
+
+/** How much of a write the disk takes. */
+const disk = vi.hoisted(() => ({ takesBytes: Infinity }));
+
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const writeSync = (file: number, bytes: Buffer, from: number, length: number, at: number): number =>
+    fs.writeSync(file, bytes, from, Math.min(length, disk.takesBytes), at);
+  return { ...fs, writeSync };
+});
 
 let folder: string;
 let path: string;
@@ -15,6 +25,13 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
+
+/** The place of a start that must have been noted. */
+function noted(journal: FlightJournal, row: number): number {
+  const place = journal.note({ row, claimNumber: 1 });
+  if (place === undefined) throw new Error(`not noted: ${String(row)}`);
+  return place;
+}
 
 test("what was noted is read back by another", () => {
   const journal = new FlightJournal(path);
@@ -30,13 +47,25 @@ test("what was noted is read back by another", () => {
 
 test("a place is used again when it is free, and no other", () => {
   const journal = new FlightJournal(path);
-  const places = [1, 2, 3].map((row) => journal.note({ row, claimNumber: 1 }));
+  const places = [1, 2, 3].map((row) => noted(journal, row));
   journal.free(places[1] ?? 0);
   journal.note({ row: 4, claimNumber: 1 });
   journal.note({ row: 5, claimNumber: 1 });
   expect(readFlights(path)?.map(({ row }) => row)).toEqual([1, 4, 3, 5]);
-  for (let row = 6; row < 2_000; row++) journal.free(journal.note({ row, claimNumber: 1 }));
+  for (let row = 6; row < 2_000; row++) journal.free(noted(journal, row));
   expect(statSync(path).size).toBeLessThan(100);
+  journal.close();
+});
+
+test("a start of which the disk took a part is not noted, and its place is free", () => {
+  const journal = new FlightJournal(path);
+  expect(noted(journal, 1)).toBe(0);
+  disk.takesBytes = 10;
+  expect(journal.note({ row: 2, claimNumber: 1 })).toBeUndefined();
+  disk.takesBytes = Infinity;
+  expect(readFlights(path)?.map(({ row }) => row)).toEqual([1]);
+  expect(noted(journal, 3)).toBe(1);
+  expect(readFlights(path)?.map(({ row }) => row)).toEqual([1, 3]);
   journal.close();
 });
 

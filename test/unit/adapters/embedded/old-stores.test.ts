@@ -108,3 +108,16 @@ test("a store of version 2 keeps its notes and tasks, and takes bulks", async ()
   await opened.close();
   rmSync(join(second, ".."), { recursive: true });
 });
+
+test("a store of version 3 keeps its bulks and its owners", async () => {
+  const third = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(third);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v3.db"), join(third, "store.db"));
+  const opened = openEmbeddedStore({ folder: third });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.bulks.count("b")).toMatchObject({ kept: 1, left: 1 });
+  expect(await queue.findKey("order:2")).toMatchObject({ state: "running", holder: "elsewhere:4" });
+  expect((await drain(queue)).map(({ name }) => name)).toContain("running");
+  await opened.close();
+  rmSync(join(third, ".."), { recursive: true });
+});

@@ -9,17 +9,18 @@ import type { Claim } from "../../../../src/ports/broker.ts";
 import { plainCodec } from "../../../../src/task/codec.ts";
 
 const [folder = "", deed = "", ...numbers] = process.argv.slice(2);
-const [first = 0, second = 0] = numbers.map(Number);
+const [first = 0, second = 0, third] = numbers.map(Number);
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 const store = openEmbeddedStore({ folder });
 const owner = store.queue("contract", { codec: plainCodec(900_000) });
 
-/** Claims `count`, starts `started` of them, and settles all when it is told to. */
-async function hold(count: number, started: number): Promise<void> {
+/** Claims `count`, starts `started` of them for `timeoutMs`, and settles all when it is told to. */
+async function hold(count: number, started: number, timeoutMs?: number): Promise<void> {
   const { claims } = await owner.claim({ limit: count, atOnce: count });
-  for (const claim of claims.slice(0, started)) await owner.start(claim, { last: false });
+  const options = { last: false, ...(timeoutMs !== undefined && { timeoutMs }) };
+  for (const claim of claims.slice(0, started)) await owner.start(claim, options);
   say(`holds ${String(claims.length)}`);
   await once(process.stdin, "data");
   const answers = await owner.settle(claims.map((claim) => ({ claim, outcome: { kind: "done" } })));
@@ -62,7 +63,7 @@ async function settleAll(claims: readonly Claim[]): Promise<void> {
 
 switch (deed) {
   case "hold":
-    await hold(first, second);
+    await hold(first, second, third);
     break;
   case "publish":
     await publish(first, second);

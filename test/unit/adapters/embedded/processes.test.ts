@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { openEmbeddedStore, type EmbeddedStore } from "../../../../src/adapters/embedded/store.ts";
+import { openEmbeddedStore, THIS_HOST, type EmbeddedStore } from "../../../../src/adapters/embedded/store.ts";
 import { LEASE_MS, type Broker } from "../../../../src/ports/broker.ts";
 import { JumpingClock } from "../../../contract/embedded.harness.ts";
 import {
@@ -23,6 +23,7 @@ const BLOCKED_MS = 11 * 60_000;
 
 let folder: string;
 let clock: JumpingClock;
+let upAheadMs: number;
 let store: EmbeddedStore;
 let owner: Broker;
 let children: ChildProcess[];
@@ -30,7 +31,9 @@ let children: ChildProcess[];
 beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), "memq-processes-")), "store");
   clock = new JumpingClock();
-  store = openEmbeddedStore({ folder, clock });
+  upAheadMs = 0;
+  const processes = { ...THIS_HOST, upMs: () => THIS_HOST.upMs() + upAheadMs };
+  store = openEmbeddedStore({ folder, clock, processes });
   owner = store.queue("contract", { codec: testCodec });
   children = [];
 });
@@ -53,6 +56,12 @@ async function heard(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error("the child cannot be heard");
   const [bytes] = (await once(child.stdout, "data")) as [Buffer];
   return bytes.toString().trim();
+}
+
+/** Time passes on every clock. */
+function pass(ms: number): void {
+  clock.jump(ms);
+  upAheadMs += ms;
 }
 
 /** A process that holds `count` tasks and has started the first of them. */
@@ -117,9 +126,26 @@ describe("owners that are processes", { timeout: 30_000 }, () => {
   test("a living process whose handler keeps it from renewing keeps its tasks, though not for ever", async () => {
     await keep(owner, named("a"));
     await holder(1, 1);
-    clock.jump(LEASE_MS * 4);
+    pass(LEASE_MS * 4);
     expect(await idleOf(owner)).toMatchObject({ kind: "held" });
-    clock.jump(BLOCKED_MS);
+    pass(BLOCKED_MS);
+    expect(names(await take(owner))).toEqual(["a"]);
+  });
+
+  test("a living process keeps its tasks when the clock is set, however far", async () => {
+    await keep(owner, named("a"));
+    await holder(1, 1);
+    clock.jump(10 * BLOCKED_MS);
+    expect(await idleOf(owner)).toMatchObject({ kind: "held" });
+  });
+
+  test("a start that may take longer than any before keeps its tasks for as long", async () => {
+    await keep(owner, named("a"));
+    const child = launch("hold", 1, 1, 2 * BLOCKED_MS);
+    expect(await heard(child)).toBe("holds 1");
+    pass(2 * BLOCKED_MS);
+    expect(await idleOf(owner)).toMatchObject({ kind: "held" });
+    pass(LEASE_MS * 2);
     expect(names(await take(owner))).toEqual(["a"]);
   });
 
@@ -144,5 +170,5 @@ describe("owners that are processes", { timeout: 30_000 }, () => {
     const all = [...ran.trim().split("\n"), ...rest];
     expect(new Set(all).size).toBe(900);
     expect(all.length - 900).toBeLessThanOrEqual(7); // the victim's last batch
-  });
+  }, 120_000);
 });

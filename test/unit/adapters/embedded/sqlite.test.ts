@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { unreadablePart } from "../../../../src/adapters/embedded/prebuilt.ts";
 import { chooseDriver, isSafeVersion, type Candidate } from "../../../../src/adapters/embedded/sqlite.ts";
 
 test.each([
@@ -50,6 +51,39 @@ test("without a safe SQLite it is said what was found instead", () => {
     }),
   );
 });
+
+test("a package that may not be read is named with the path that bars the way", () => {
+  const barred = { ...absent("@photostructure/sqlite"), obstacle: () => "/app/node_modules" };
+  expect(() => chooseDriver([barred])).toThrow(
+    "@photostructure/sqlite cannot be read by this user: EACCES, /app/node_modules",
+  );
+});
+
+test.skipIf(process.geteuid?.() !== 0)(
+  "the first path that keeps this user from the package is found",
+  () => {
+    const top = mkdtempSync(join(tmpdir(), "memq-barred-"));
+    const inside = join(top, "app/src");
+    const scope = join(top, "node_modules/@photostructure");
+    mkdirSync(inside, { recursive: true });
+    mkdirSync(join(scope, "sqlite"), { recursive: true });
+    chmodSync(top, 0o755);
+    const asNobody = (): string | undefined => {
+      process.seteuid?.(65_534);
+      try {
+        return unreadablePart(inside);
+      } finally {
+        process.seteuid?.(0);
+      }
+    };
+    expect(asNobody()).toBeUndefined();
+    chmodSync(join(scope, "sqlite"), 0o700);
+    expect(asNobody()).toBe(join(scope, "sqlite"));
+    chmodSync(join(top, "node_modules"), 0o700);
+    expect(asNobody()).toBe(join(top, "node_modules"));
+    rmSync(top, { recursive: true });
+  },
+);
 
 test("a process that uses it says nothing on stderr", () => {
   const folder = mkdtempSync(join(tmpdir(), "memq-sqlite-"));

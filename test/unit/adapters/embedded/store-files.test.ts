@@ -143,6 +143,19 @@ describe("the store's files", { timeout: 30_000 }, () => {
     });
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "a folder in which none can be made is said to be so at once",
+    async () => {
+      for (const path of ["/proc/memq-store", "/proc/memq/store"]) {
+        const store = openEmbeddedStore({ folder: path });
+        await expect(store.queue("files", { codec: testCodec }).depth()).rejects.toMatchObject({
+          code: "STORE_UNUSABLE",
+          message: expect.stringContaining(path) as string,
+        });
+      }
+    },
+  );
+
   test("nothing is made before the store is used", async () => {
     const broker = open();
     await broker.renew();

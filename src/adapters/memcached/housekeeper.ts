@@ -1,0 +1,71 @@
+import { isSameStake, withStake } from "./control.ts";
+import type { PutBackStake, Stake, SweepStake } from "./control.ts";
+import type { Holdings } from "./holdings.ts";
+import type { Parts } from "./parts.ts";
+import type { PutBack } from "./put-back.ts";
+import type { Scout } from "./scout.ts";
+import type { Sweeper } from "./sweeper.ts";
+
+/** What keeping house works with. */
+export interface HousekeeperTools {
+  readonly holdings: Holdings;
+  readonly scout: Scout;
+  readonly sweeper: Sweeper;
+  readonly putBack: PutBack;
+}
+
+// While memory is full, other runs and cancelled tasks make room.
+const FULL_PAUSE_MS = 100;
+
+// What had no memory a moment ago may have some now.
+const RETRY_MS = 1_000;
+
+/** Does what stakes say that hold nothing to be run, and clears away those that had to stand. */
+export class Housekeeper {
+  readonly #parts: Parts;
+  readonly #tools: HousekeeperTools;
+  #retriedAt = -Infinity;
+
+  constructor(parts: Parts, tools: HousekeeperTools) {
+    this.#parts = parts;
+    this.#tools = tools;
+  }
+
+  /** Without memory for it the stake stands; it is nobody's then, so that somebody tries again. */
+  async finish(stake: SweepStake | PutBackStake, epoch: string): Promise<void> {
+    const { scout, sweeper, putBack } = this.#tools;
+    const isWhole =
+      stake.kind === "sweep"
+        ? await sweeper.sweep(stake, epoch)
+        : (await putBack.complete(stake, epoch)).isWhole;
+    if (isWhole) scout.over(stake, epoch);
+    else await this.#abandon(stake);
+  }
+
+  /**
+   * A stake of which nothing is left to run, and that had to stand, is taken over like a dead owner's. False: there
+   * is none, or it was tried a moment ago.
+   */
+  async retry(): Promise<boolean> {
+    const { clock, control } = this.#parts;
+    if (clock.now() < this.#retriedAt + RETRY_MS) return false;
+    const stuck = this.#tools.holdings.holds.find((hold) => hold.isStuck);
+    if (stuck === undefined) return false;
+    this.#retriedAt = clock.now();
+    const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
+    await control.change((block) =>
+      stuck.stands(block) ? withStake(block, stuck.stake, [nobodys]) : undefined,
+    );
+    this.#tools.holdings.remove(stuck);
+    return true;
+  }
+
+  async #abandon(stake: Stake): Promise<void> {
+    const { clock, control } = this.#parts;
+    const nobodys = { ...stake, owner: "" };
+    await control.change((block) =>
+      block.stakes.some((one) => isSameStake(one, stake)) ? withStake(block, stake, [nobodys]) : undefined,
+    );
+    await clock.until(clock.now() + FULL_PAUSE_MS);
+  }
+}

@@ -322,9 +322,14 @@ export class Tale {
       for (let step = 0; await world.step(); step++)
         if (step > 20 * MOST_STEPS) this.faults.push("the drain never ends");
       if (this.faults.length > 0) return;
-      if (this.#isDrained && world.lateCount === 0) return;
+      if (this.#wasDrained() && world.lateCount === 0) return;
     }
     this.faults.push("the queue is never drained");
+  }
+
+  /** Asked anew: a party has run since the answer was last set. */
+  #wasDrained(): boolean {
+    return this.#isDrained;
   }
 
   async #drainOnce(party: Party): Promise<boolean> {

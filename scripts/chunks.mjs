@@ -16,7 +16,14 @@ const PARTS = {
     "src/adapters/memcached/memjs-wire.ts",
     "src/adapters/memcached/hardened-memjs.ts",
   ],
-  run: ["src/run/run.ts", "src/run/budget.ts", "src/run/chronicle.ts", "src/run/registry.ts"],
+  run: [
+    "src/run/run.ts",
+    "src/run/run-options.ts",
+    "src/run/budget.ts",
+    "src/run/chronicle.ts",
+    "src/run/registry.ts",
+    "src/cli/late-strays.ts",
+  ],
 };
 
 // Loaded by Node before any script, or functions themselves: nothing is gained by taking them later.

@@ -11,7 +11,7 @@ import { durationMs } from "./task/duration.ts";
 import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
 import type { Limits } from "./run/budget.ts";
-import { assertRunOptions, type RunOptions } from "./run/run-options.ts";
+import type { RunOptions } from "./run/run-options.ts";
 import type { Chronicle } from "./run/chronicle.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
@@ -80,6 +80,7 @@ export class Memq {
 
   /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    const { assertRunOptions } = await import("./run/run-options.ts");
     assertRunOptions(options);
     this.#assertOpen();
     const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;

@@ -12,7 +12,6 @@ import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
 import { fireSchedules, soon } from "./schedules.ts";
-import { mindLateStrays } from "./late-strays.ts";
 import { stopOnSignals } from "./signals.ts";
 
 const OPTIONS: Options = {
@@ -110,7 +109,7 @@ async function watched(session: Session, run: (watch: Watch) => Promise<RunRepor
     progress.clear();
     session.complain(line);
   };
-  mindLateStrays(session);
+  (await import("./late-strays.ts")).mindLateStrays(session);
   const signals = stopOnSignals(say);
   const verbose = session.parsed.flag("verbose");
   const limited = new RateLimit(say);

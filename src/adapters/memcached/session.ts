@@ -12,31 +12,40 @@ export interface Sure {
 }
 
 // A server that restarts, or a host that swaps, is back within this; a caller must not hang for longer.
-const PATIENCE_MS = 10_000;
+const PATIENT: Limits = {
+  ms: 10_000,
+  leastTries: 3, // for a process that stood still itself
+};
 // One that never answered is rather switched off than restarting; a script or a mail waits for the sentence.
-const FIRST_PATIENCE_MS = 1_000;
+const AT_FIRST: Limits = { ms: 1_000, leastTries: 0 };
 const MOST_TRIES = 40; // for a clock that stands still
-const LEAST_TRIES = 3; // for a process that stood still itself
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
+
+interface Limits {
+  readonly ms: number;
+  readonly leastTries: number;
+}
 
 /** How long one piece of work goes on trying. Ask it before each further try. */
 export class Patience {
   readonly #clock: Clock;
   readonly #giveUp: () => MemqError;
   readonly #endsAt: number;
+  readonly #leastTries: number;
   #tries = 0;
 
-  constructor(clock: Clock, patienceMs: number, giveUp: () => MemqError) {
+  constructor(clock: Clock, { ms, leastTries }: Limits, giveUp: () => MemqError) {
     this.#clock = clock;
     this.#giveUp = giveUp;
-    this.#endsAt = clock.now() + patienceMs;
+    this.#endsAt = clock.now() + ms;
+    this.#leastTries = leastTries;
   }
 
   /** Waits a little longer each time; the first time not at all. @throws what `giveUp` makes when it is used up. */
   async again(): Promise<void> {
     const tries = this.#tries++;
-    const isLate = tries >= LEAST_TRIES && this.#clock.now() >= this.#endsAt;
+    const isLate = tries >= this.#leastTries && this.#clock.now() >= this.#endsAt;
     if (tries >= MOST_TRIES || isLate) throw this.#giveUp();
     if (tries === 0) return;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
@@ -57,7 +66,7 @@ export class Session {
 
   /** Patience for a piece of work that ends with BROKER_UNREACHABLE. */
   patience(): Patience {
-    return new Patience(this.#clock, this.#met ? PATIENCE_MS : FIRST_PATIENCE_MS, () => this.#unanswered());
+    return new Patience(this.#clock, this.#met ? PATIENT : AT_FIRST, () => this.#unanswered());
   }
 
   /** One round trip, repeated only while nothing at all could be sent. Answers may be unknown. */

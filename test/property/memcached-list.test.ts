@@ -6,29 +6,84 @@ import type { Plot } from "./memcached-tale.ts";
 const TALES = Number(process.env["MEMQ_TALES"] ?? 10_000);
 const FIRST_SEED = Number(process.env["MEMQ_SEED"] ?? 1);
 
-function plotOf(seed: number): Plot {
-  const dice = new Dice(seed + 77_777);
-  const faulty = dice.chance(80);
+/** A bit of everything. */
+function anyPlot(seed: number, dice: Dice): Plot {
+  const isFaulty = dice.chance(80);
   return {
     seed,
     publishers: 1 + dice.roll(2),
     runners: 1 + dice.roll(3),
     batches: 1 + dice.roll(2),
     most: 1 + dice.roll(4),
-    bundle: dice.pick([1, 1, 1, 3]),
+    bundle: dice.pick([1, 1, 3]),
+    listBytes: dice.pick([10, 30, 2_048]),
     canDelay: dice.chance(40),
     canKey: dice.chance(20),
-    canFail: dice.chance(40),
-    hasPoison: dice.chance(20),
-    hasAdmin: dice.chance(20),
+    failing: dice.pick([0, 25, 50]),
+    hasPoison: dice.chance(25),
+    acts: dice.pick([[], [], [], ["cancel", "find", "depth", "putBack", "list"]]),
     isFast: dice.chance(50),
+    mischief: dice.pick([2, 4, 8]),
     faults: {
-      crashes: faulty ? dice.roll(3) : 0,
-      lapses: faulty ? dice.roll(3) : 0,
-      unknowns: faulty ? dice.roll(3) : 0,
-      flushes: faulty && dice.chance(10) ? 1 : 0,
+      crashes: isFaulty ? dice.roll(3) : 0,
+      lapses: isFaulty ? dice.roll(3) : 0,
+      unknowns: isFaulty ? dice.roll(3) : 0,
+      flushes: isFaulty && dice.chance(10) ? 1 : 0,
+      evictions: isFaulty && dice.chance(10) ? 1 : 0,
     },
   };
+}
+
+/** One publisher and nothing special: what a theme starts from. */
+const plain = (seed: number, dice: Dice): Plot => ({
+  ...anyPlot(seed, dice),
+  publishers: 1,
+  runners: 2,
+  batches: 1,
+  most: 4,
+  bundle: 1,
+  canDelay: false,
+  canKey: false,
+  failing: 0,
+  hasPoison: false,
+  acts: [],
+  isFast: false,
+  mischief: 10,
+  faults: { crashes: 2, lapses: 0, unknowns: 0, flushes: 0, evictions: 0 },
+});
+
+/** What goes wrong seldom needs a stage of its own to go wrong often. */
+const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
+  anyPlot,
+  anyPlot,
+  (seed, dice) => ({ ...plain(seed, dice), bundle: 3, failing: 60, canDelay: dice.chance(20) }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    batches: 3,
+    isFast: true,
+    hasPoison: dice.chance(50),
+    bundle: dice.pick([1, 3]),
+  }),
+  (seed, dice) => ({ ...plain(seed, dice), failing: 100, acts: ["putBack"], mischief: 6 }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    batches: 3,
+    acts: ["cancel"],
+    isFast: dice.chance(70),
+    bundle: dice.pick([1, 3]),
+  }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    bundle: dice.pick([1, 3]),
+    hasPoison: true,
+    faults: { crashes: 1, lapses: 2, unknowns: 1, flushes: 0, evictions: 0 },
+  }),
+];
+
+function plotOf(seed: number): Plot {
+  const dice = new Dice(seed + 77_777);
+  const theme = THEMES[seed % THEMES.length] ?? anyPlot;
+  return theme(seed, dice);
 }
 
 test(

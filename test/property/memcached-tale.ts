@@ -7,6 +7,8 @@ import { decodeRecord } from "../../src/adapters/memcached/record.ts";
 import { keysOf } from "../../src/adapters/memcached/names.ts";
 import type { Faults, Party } from "./memcached-world.ts";
 import { World } from "./memcached-world.ts";
+import { parseEntry } from "../../src/adapters/memcached/entries.ts";
+import type { Operation } from "../../src/adapters/memcached/wire.ts";
 
 /** Attempts that a task has. */
 const MOST_ATTEMPTS = 3;
@@ -18,6 +20,8 @@ interface Nature {
   readonly isPoison: boolean;
 }
 
+type Act = "cancel" | "find" | "depth" | "putBack" | "list";
+
 /** Who publishes what, how many run, and what may go wrong. */
 export interface Plot {
   readonly seed: number;
@@ -26,12 +30,18 @@ export interface Plot {
   readonly batches: number;
   readonly most: number;
   readonly bundle: number;
+  /** How long a list grows before the next one. */
+  readonly listBytes: number;
   readonly canDelay: boolean;
   readonly canKey: boolean;
-  readonly canFail: boolean;
+  /** Of a hundred tasks, how many fail. */
+  readonly failing: number;
   readonly hasPoison: boolean;
-  readonly hasAdmin: boolean;
+  /** What somebody at the console does meanwhile. */
+  readonly acts: readonly Act[];
   readonly isFast: boolean;
+  /** Of a hundred steps, how many are a misfortune while there is one left. */
+  readonly mischief: number;
   readonly faults: Faults;
   readonly isTraced?: boolean;
 }
@@ -68,17 +78,81 @@ export class Tale {
     this.world = new World(plot.seed, {
       faults: plot.faults,
       msPerLook: plot.isFast ? 0 : 1,
+      mischief: plot.mischief,
       ...(plot.isTraced !== undefined && { isTraced: plot.isTraced }),
     });
   }
 
+  /** Run, and their owner was not told yet what came of it. */
+  readonly #unsettled = new Set<string>();
+  /** Who has marked a record last. */
+  readonly #markers = new Map<string, Party>();
+
+  /** Nobody settles what another owner has started. */
+  #watch(party: Party, operation: Operation): void {
+    if (operation.kind !== "replace" && operation.kind !== "delete") return;
+    if (this.world.flushes > 0) return; // then nobody holds anything
+    const item = this.world.server.items.get(operation.key);
+    const name = RECORD_KEY.exec(operation.key)?.[1];
+    if (item === undefined || name === undefined || !/^[RSD]/.test(party.name)) return;
+    if (operation.cas !== undefined && operation.cas !== item.cas) return;
+    if (operation.kind === "replace" && / r=/.test(operation.value.toString().split("\n")[0] ?? "")) {
+      this.#markers.set(operation.key, party);
+      return;
+    }
+    const decoded = decodeRecord(item.value);
+    const marker = this.#markers.get(operation.key);
+    const isRun =
+      decoded.kind === "record" && decoded.record.run !== undefined && decoded.record.state === "ready";
+    if (!isRun || marker === undefined || marker === party || marker.isDead || this.#holds(party, name))
+      return;
+    this.faults.push(`${party.name} settles ${name}, which ${marker.name} has marked`);
+  }
+
+  #holds(party: Party, name: string): boolean {
+    const { control } = checkList(this.#items(), "q");
+    const owners = new Set([...party.beats].map((key) => key.replace("mq:q:o", "")));
+    return (control?.stakes ?? []).some(
+      (stake) =>
+        stake.kind === "tasks" &&
+        owners.has(stake.owner) &&
+        stake.entries.some((text) => parseEntry(text)?.name === name),
+    );
+  }
+
+  /** What was started is charged, and nothing else is. `runs`: before this one. */
+  #checkStart({ attempt, alone }: Claim, name: string, runs: number): void {
+    const { world } = this;
+    const isTold = world.misfortunes === this.#crashes && this.#putBacks === 0;
+    if (!isTold || !this.#kept.has(name) || this.#excused.has(name)) return;
+    const shown = `${name} is started as attempt ${String(attempt)} after ${String(runs)} runs`;
+    if (attempt < runs + 1) this.faults.push(shown);
+    if (world.misfortunes > 0) return;
+    const isPoison = this.#natures.get(name)?.isPoison === true;
+    if (isPoison && attempt > 1 && !alone) this.faults.push(`${name} is poison and not alone`);
+    if (this.#plot.isFast) return;
+    if (attempt !== runs + 1) this.faults.push(shown);
+    if (alone && !isPoison && !this.#unsettled.has(name)) this.faults.push(`${name} is alone for no reason`);
+  }
+
+  /** Crashes that were a misfortune, not a task's doing. */
+  get #crashes(): number {
+    return this.#wereCrashes ?? this.#plot.faults.crashes - this.world.faults.crashes;
+  }
+
+  /** Once none may come any more. */
+  #wereCrashes: number | undefined;
+
   /** Plays the plot to its end, drains what is left, and answers what was found wrong. */
   async play(): Promise<readonly string[]> {
     const { world } = this;
+    world.watch = (party, operation) => {
+      this.#watch(party, operation);
+    };
     for (let n = 0; n < this.#plot.publishers; n++)
       this.#begin(`P${String(n)}`, (party) => this.#publish(party));
     for (let n = 0; n < this.#plot.runners; n++) this.#begin(`R${String(n)}`, (party) => this.#run(party, 6));
-    if (this.#plot.hasAdmin) this.#begin("A", (party) => this.#administer(party));
+    if (this.#plot.acts.length > 0) this.#begin("A", (party) => this.#administer(party));
     let flushes = 0;
     for (let step = 0; await world.step(); step++) {
       if (world.flushes > flushes) {
@@ -103,7 +177,7 @@ export class Tale {
   }
 
   #begin(name: string, act: (party: Party) => Promise<void>): void {
-    const party = this.world.join(name, this.#plot.bundle);
+    const party = this.world.join(name, this.#plot);
     act(party).then(
       () => {
         party.isDone = true;
@@ -147,10 +221,10 @@ export class Tale {
 
   #draft(): Draft {
     const { dice, now } = this.world;
-    const { canDelay, canKey, canFail, hasPoison } = this.#plot;
+    const { canDelay, canKey, failing, hasPoison } = this.#plot;
     const name = `t${String(this.#names++)}`;
     const isPoison = hasPoison && this.#names === 2;
-    this.#natures.set(name, { fails: canFail && dice.chance(25) ? dice.pick([1, 1, 2, 9]) : 0, isPoison });
+    this.#natures.set(name, { fails: dice.chance(failing) ? dice.pick([1, 1, 2, 9]) : 0, isPoison });
     const dueAt = canDelay && dice.chance(30) ? now + dice.pick([1_000, 2_000, 61_000]) : undefined;
     if (dueAt !== undefined) this.#dueAt.set(name, dueAt);
     const key = canKey && !isPoison && dice.chance(40) ? dice.pick(["k", "l"]) : undefined;
@@ -174,7 +248,7 @@ export class Tale {
         this.seen.alone += 1;
         if (claims.length > 1) this.faults.push("what is to run alone came with others");
       }
-      if (claims.length > 1 && dice.chance(8)) {
+      if (claims.length > 1 && dice.chance(15)) {
         await party.broker.release(claims.slice(1));
         await this.#work(party, claims.slice(0, 1), { atOnce, isGrouped });
       } else await this.#work(party, claims, { atOnce, isGrouped });
@@ -211,7 +285,9 @@ export class Tale {
   #execute(party: Party, name: string, claim: Claim): Outcome {
     const { world } = this;
     const runs = (this.#runs.get(name) ?? 0) + 1;
+    this.#checkStart(claim, name, runs - 1);
     this.#runs.set(name, runs);
+    this.#unsettled.add(name);
     world.tell(`${party.name} runs ${name} (${claim.task.id}), attempt ${String(claim.attempt)}`);
     if (this.#cancelled.has(name) && world.misfortunes === 0)
       this.faults.push(`${name} runs after its cancel`);
@@ -236,6 +312,7 @@ export class Tale {
       const { claim, outcome } = settlement;
       const name = nameOf(claim.task);
       this.world.tell(`${party.name}: ${name} ${outcome.kind} is ${answer}`);
+      this.#unsettled.delete(name);
       if (answer === "lost") this.seen.lost += 1;
       if (answer === "lost" && this.world.misfortunes === 0)
         this.faults.push(`${name} was lost without a misfortune`);
@@ -251,7 +328,7 @@ export class Tale {
     for (let act = 0; act < 6; act++) {
       const name = `t${String(dice.roll(Math.max(1, this.#names)))}`;
       const id = this.#ids.get(name) ?? "unknown";
-      switch (dice.pick(["cancel", "cancel", "find", "depth", "putBack", "list"] as const)) {
+      switch (dice.pick(this.#plot.acts)) {
         case "cancel": {
           if (id !== "unknown") this.#excused.add(name); // whatever comes of it: somebody did not want it run
           const cancelled = await party.broker.cancel(id);
@@ -308,7 +385,10 @@ export class Tale {
   /** Nothing goes wrong any more, everybody else is gone, time passes, and newcomers run whatever there is. */
   async #drain(): Promise<void> {
     const { world } = this;
-    for (const kind of ["crashes", "lapses", "unknowns", "flushes"] as const) world.faults[kind] = 0;
+    this.#wereCrashes = this.#crashes;
+    for (const kind of ["crashes", "lapses", "unknowns", "flushes", "evictions"] as const) {
+      world.faults[kind] = 0;
+    }
     for (let round = 0; round < 40; round++) {
       for (const party of world.parties) {
         party.die();
@@ -319,17 +399,20 @@ export class Tale {
       this.#begin(`D${String(round)}`, async (party) => {
         this.#isDrained = await this.#drainOnce(party);
       });
-      for (let step = 0; await world.step(); step++)
-        if (step > 20 * MOST_STEPS) this.faults.push("the drain never ends");
-      if (this.faults.length > 0) return;
-      if (this.#wasDrained() && world.lateCount === 0) return;
+      await this.#runToEnd();
+      if (this.faults.length > 0 || this.#isOver()) return;
     }
     this.faults.push("the queue is never drained");
   }
 
-  /** Asked anew: a party has run since the answer was last set. */
-  #wasDrained(): boolean {
-    return this.#isDrained;
+  #isOver(): boolean {
+    return this.#isDrained && this.world.lateCount === 0;
+  }
+
+  async #runToEnd(): Promise<void> {
+    for (let step = 0; await this.world.step(); step++) {
+      if (step > 20 * MOST_STEPS) this.faults.push("the drain never ends");
+    }
   }
 
   async #drainOnce(party: Party): Promise<boolean> {
@@ -398,5 +481,6 @@ export class Tale {
   }
 }
 
+const RECORD_KEY = /^mq:q:\w+:b(.+)$/;
 const nameOf = (task: { readonly args: readonly unknown[] } | undefined): string => String(task?.args[0]);
 const nameIn = (text: string): string => /"a":\["(\w+)"\]/.exec(text)?.[1] ?? text;

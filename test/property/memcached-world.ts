@@ -46,6 +46,8 @@ export interface Faults {
   lapses: number;
   unknowns: number;
   flushes: number;
+  /** Of the control block. */
+  evictions: number;
 }
 
 /** One process: a broker whose every operation waits for the world to let it happen. */
@@ -59,7 +61,11 @@ export class Party {
   isDead = false;
   isDone = false;
 
-  constructor(world: World, name: string, bundle: number) {
+  constructor(
+    world: World,
+    name: string,
+    { bundle, listBytes }: { readonly bundle: number; readonly listBytes: number },
+  ) {
     this.name = name;
     this.#world = world;
     this.broker = openMemcachedBroker({
@@ -71,6 +77,7 @@ export class Party {
       elapsedMs: () => world.elapsedMs(),
       random: world.random,
       bundle,
+      limits: { listBytes, markedStarts: 2 },
       // Nobody knows that process here, so only the lease tells whether it lives.
       holder: { host: "elsewhere", realm: "", pid: 1, startedAt: name },
     });
@@ -127,16 +134,25 @@ export class World {
   #elapsed = 0;
   readonly #msPerLook: number;
   readonly isTraced: boolean;
+  readonly #mischief: number;
+  /** Told before an operation is done. */
+  watch: (party: Party, operation: Operation) => void = () => undefined;
 
   constructor(
     seed: number,
-    options: { readonly faults: Faults; readonly msPerLook: number; readonly isTraced?: boolean },
+    options: {
+      readonly faults: Faults;
+      readonly msPerLook: number;
+      readonly mischief: number;
+      readonly isTraced?: boolean;
+    },
   ) {
     this.dice = new Dice(seed);
     this.faults = { ...options.faults };
     this.server = new FakeMemcached(() => this.now);
     this.#msPerLook = options.msPerLook;
     this.isTraced = options.isTraced ?? false;
+    this.#mischief = options.mischief;
   }
 
   /** Every look at this clock takes so long: tasks look fast or slow. */
@@ -149,8 +165,8 @@ export class World {
     return (this.#names++).toString(36).padStart(letters, "0");
   };
 
-  join(name: string, bundle = 1): Party {
-    const party = new Party(this, name, bundle);
+  join(name: string, limits = { bundle: 1, listBytes: 2_048 }): Party {
+    const party = new Party(this, name, limits);
     this.parties.push(party);
     return party;
   }
@@ -176,7 +192,7 @@ export class World {
     // Whoever acts often goes on for a while: other orders are tried as well, but not only the finest mixtures.
     const party = this.#last?.canAct === true && this.dice.chance(65) ? this.#last : this.dice.pick(able);
     this.#last = party;
-    if (this.dice.chance(3) && this.#misfortune(party)) return;
+    if (this.dice.chance(this.#mischief) && this.#misfortune(party)) return;
     if (party.batch === undefined) {
       party.sleepers.shift()?.();
       return;
@@ -187,6 +203,7 @@ export class World {
   #operate(party: Party, batch: Batch): void {
     const operation = batch.operations[batch.answers.length];
     if (operation === undefined) throw new Error("a batch was not answered in time");
+    this.watch(party, operation);
     const answer = this.server.do(operation);
     if (operation.kind === "add" && operation.ttlSeconds !== undefined) party.beats.add(operation.key);
     this.tell(`${party.name} ${shown(operation)} -> ${answer.kind}`);
@@ -219,6 +236,11 @@ export class World {
         break;
       case "unknowns":
         this.#cut(party, party.batch);
+        break;
+      case "evictions":
+        this.tell("the control block is evicted");
+        this.flushes += 1;
+        this.server.evict("mq:q:C");
         break;
       case "flushes":
         this.tell("flush");

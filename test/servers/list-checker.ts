@@ -1,9 +1,11 @@
 import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
 import { bucketEntries, bucketOf, parseEntry } from "../../src/adapters/memcached/entries.ts";
+import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
 import { keysOf } from "../../src/adapters/memcached/names.ts";
 import { decodeRecord } from "../../src/adapters/memcached/record.ts";
 import type { StoredRecord } from "../../src/adapters/memcached/record.ts";
+import type { MemcachedServer } from "./memcached-server.ts";
 
 /** Everything a server keeps, by key. */
 export type Items = ReadonlyMap<string, Buffer>;
@@ -124,4 +126,24 @@ function faultsOf(items: Items, queue: string, control: Control): string[] {
       faults.push("a sweep goes backwards");
   }
   return faults;
+}
+
+/** Everything that a real server keeps, read key by key. For a server that is at rest. */
+export async function itemsOf(server: MemcachedServer): Promise<Items> {
+  const lines = await server.command("lru_crawler metadump all");
+  const keys = lines.flatMap((line) => /^key=(\S+)/.exec(line)?.[1] ?? []).map(decodeURIComponent);
+  const wire = openMemjsWire({ server: { host: server.host, port: server.port } });
+  const items = new Map<string, Buffer>();
+  try {
+    for (let from = 0; from < keys.length; from += 500) {
+      const some = keys.slice(from, from + 500);
+      const answers = await wire.batch(some.map((key) => ({ kind: "get", key })));
+      for (const [at, answer] of answers.entries()) {
+        if (answer.kind === "ok") items.set(some[at] ?? "", answer.value ?? Buffer.alloc(0));
+      }
+    }
+  } finally {
+    wire.close();
+  }
+  return items;
 }

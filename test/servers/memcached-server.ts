@@ -162,7 +162,7 @@ async function textCommand(port: number, line: string): Promise<readonly string[
     let text = "";
     for await (const data of socket as AsyncIterable<Buffer>) {
       text += data.toString("latin1");
-      const lines = text.split("\r\n").slice(0, -1);
+      const lines = text.split(/\r?\n/).slice(0, -1); // a dump of keys ends its lines without \r
       if (LAST_LINE.test(lines.at(-1) ?? "")) return lines;
     }
     return text.split("\r\n");

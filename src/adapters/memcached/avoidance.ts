@@ -35,13 +35,18 @@ export class Avoidance {
 
   /** A claim ends that has looked at all there is. */
   end(): void {
-    if (this.#stakes.size === 0) this.#since = undefined;
+    if (this.#stakes.size === 0) this.forget();
     else this.#since ??= this.#now();
+  }
+
+  /** Others have taken what was passed over. */
+  forget(): void {
+    this.#since = undefined;
   }
 
   /** Whether nothing else is to be taken until what is in hand is settled. */
   hasToLetGo(isAnyInHand: boolean): boolean {
-    if (!isAnyInHand) this.#since = undefined;
+    if (!isAnyInHand) this.forget();
     return this.#since !== undefined && this.#now() - this.#since >= AVOID_MS;
   }
 }

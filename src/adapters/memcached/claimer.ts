@@ -57,9 +57,10 @@ export class Claimer {
     const limit = Math.max(1, Math.min(request.limit, MAX_BATCH));
     const { holdings } = this.#tools;
     const avoidance = this.#avoidance;
-    if (holdings.isAloneOut || avoidance.hasToLetGo(holdings.isAnyOut)) return this.#held(1);
-    avoidance.begin();
+    if (holdings.isAloneOut) return this.#held(1);
     await this.#parts.time.known();
+    if (avoidance.hasToLetGo(holdings.isAnyOut) && (await this.#isAnyOrphan())) return this.#held(1);
+    avoidance.begin();
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const claims = holdings.take(limit);
       if (claims.length > 0) return { claims, findings: this.#found() };
@@ -68,6 +69,14 @@ export class Claimer {
       if (idle !== undefined) return this.#idle(idle);
     }
     return this.#held(1);
+  }
+
+  /** Whether what was passed over still waits for somebody with empty hands. */
+  async #isAnyOrphan(): Promise<boolean> {
+    const scene = await this.#tools.scout.look(1);
+    if (scene?.control.stakes.some(scene.isOrphan) === true) return true;
+    this.#avoidance.forget();
+    return false;
   }
 
   #idle(idle: Idle): Claimed {
@@ -190,13 +199,17 @@ export class Claimer {
     return this.#open(seen, { ...moved, stakes: [...moved.stakes, stake] }, stake);
   }
 
-  /** Writes the block and reads the records of the stake in one round trip. */
+  /**
+   * Writes the block, then reads the records of the stake: in one round trip, unless others write the block as
+   * well and it may be refused.
+   */
   async #open(seen: Seen, next: Control, stake: TaskStake): Promise<undefined> {
     const { control, session } = this.#parts;
     const { fetcher, holdings, scout } = this.#tools;
     const keys = fetcher.keys(stake, next.epoch);
-    const gets = keys.map((key) => ({ kind: "get", key }) as const);
-    const [answer, ...reads] = await session.ask([control.replacing(seen, next), ...gets, control.look]);
+    const look = [...keys.map((key) => ({ kind: "get", key }) as const), control.look];
+    const together = scout.isAlone ? look : [];
+    const [answer, ...reads] = await session.ask([control.replacing(seen, next), ...together]);
     const replaced = await control.replaced(seen, next, answer);
     if (replaced === undefined) {
       scout.wasRefused();
@@ -204,11 +217,11 @@ export class Claimer {
     }
     scout.wrote(next);
     // Where the block was written in a second try, what was read with the first is older than that.
-    const isAnswered = answer?.kind === "ok" && reads.every(({ kind }) => kind !== "unknown");
-    const after = isAnswered ? await control.take(reads.at(-1)) : await control.read();
+    const isRead = answer?.kind === "ok" && reads.length > 0 && reads.every(({ kind }) => kind !== "unknown");
+    const read = isRead ? reads : (await session.surely(look)).map((sure) => sure.answer);
+    const after = await control.take(read.at(-1));
     if (after?.control.epoch !== next.epoch) return;
-    const items = isAnswered ? reads.slice(0, -1).map(itemOf) : await session.getAll(keys);
-    const { hold, findings } = await fetcher.open(stake, items, after);
+    const { hold, findings } = await fetcher.open(stake, read.slice(0, -1).map(itemOf), after);
     holdings.add(hold);
     holdings.compare(after.control);
     this.#findings.push(...findings);

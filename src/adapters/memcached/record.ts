@@ -101,7 +101,7 @@ function decodeFresh(bytes: Buffer): StoredRecord | undefined {
   let bornAt = 0;
   for (let at = FRESH.length; at <= FRESH.length + MOST_DIGITS; at++) {
     const byte = bytes[at] ?? 0;
-    if (byte === LINE_FEED) {
+    if (byte === LINE_FEED && at > FRESH.length) {
       const text = bytes.toString("utf8", at + 1);
       return freshRecord(bornAt, text);
     }

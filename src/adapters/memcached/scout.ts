@@ -85,7 +85,12 @@ export class Scout {
     };
   }
 
-  /** Whether the last write of the block was refused or not: others are at it too, or this owner is by itself. */
+  /** Whether nobody else seems to write the block. */
+  get isAlone(): boolean {
+    return this.#isAlone;
+  }
+
+  /** A write of the block was refused: others are at it too. */
   wasRefused(): void {
     this.#isAlone = false;
   }

@@ -51,7 +51,8 @@ function offer(queue: MemoryQueue, { owner, passedOverSince }: Claimer): Offer {
     (entry) => entry.hold?.owner === owner && stateOf(entry, now) === "running",
   );
   if (inHand.length === 0) return { entries: [...suspects, ...others], withheld: [] };
-  const hasToLetGo = passedOverSince !== undefined && now - passedOverSince >= PASS_OVER_MS;
+  const hasToLetGo =
+    suspects.length > 0 && passedOverSince !== undefined && now - passedOverSince >= PASS_OVER_MS;
   if (hasToLetGo || inHand.some((entry) => entry.suspect)) return { entries: [], withheld: waiting };
   return { entries: others, withheld: suspects };
 }

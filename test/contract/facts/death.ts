@@ -224,6 +224,26 @@ function endFacts(fact: Fact, ended: string, end: End): void {
   );
 
   fact(
+    `who passed over one whose owner ${ended} is given others as soon as another has taken it`,
+    async (queue, owner) => {
+      await keep(owner, named("suspect"), named("a"));
+      await startFirst(owner, { held: 1, started: 1 });
+      const busy = await queue.open();
+      await takeOne(busy);
+      await end(queue, owner);
+      expect(await take(busy)).toEqual([]);
+      const other = await queue.open();
+      expect(names([await takeOne(other)])).toEqual(["suspect"]);
+      for (let third = 0; third < 4; third++) {
+        await queue.advance(LEASE_MS / 3);
+        for (const seat of [busy, other]) await seat.renew();
+      }
+      await keepOne(busy, named("b"));
+      expect(names(await take(busy))).toEqual(["b"]);
+    },
+  );
+
+  fact(
     `a start on record is charged after its owner ${ended}, whatever atOnce said`,
     async (queue, owner) => {
       await keep(owner, ...series("t", 3).map((name) => named(name)));

@@ -1,0 +1,235 @@
+import { tmpdir } from "node:os";
+import { beforeEach, describe, expect, test } from "vitest";
+import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
+import type { Answer, Operation, Wire } from "../../../../src/adapters/memcached/wire.ts";
+import type { Broker, Claim } from "../../../../src/ports/broker.ts";
+import type { Outcome } from "../../../../src/task/outcome.ts";
+import { plainCodec } from "../../../../src/task/codec.ts";
+import type { Draft } from "../../../../src/task/task.ts";
+import { FakeMemcached } from "../../../servers/fake-memcached.ts";
+import { checkList } from "../../../servers/list-checker.ts";
+
+let now: number;
+let server: FakeMemcached;
+
+beforeEach(() => {
+  now = Date.UTC(2026, 0, 1);
+  server = new FakeMemcached(() => now);
+});
+
+const clock = {
+  now: () => now,
+  until: (): Promise<void> =>
+    new Promise((resolve) => {
+      setImmediate(resolve);
+    }),
+};
+
+const open = (wire: Wire = server.wire(), bundle = 1): Broker =>
+  openMemcachedBroker({
+    wire,
+    queue: "q",
+    codec: plainCodec(10_000),
+    memory: tmpdir(),
+    clock,
+    elapsedMs: () => now,
+    bundle,
+    // Nobody knows that process here: only its lease tells whether it lives.
+    holder: { host: "elsewhere", realm: "", pid: 1, startedAt: "1" },
+  });
+
+const draft = (name: string): Draft => ({ method: "m", args: [name] });
+
+/** A connection whose process dies right after an operation was done: it never hears of it. */
+function dyingAt(isTheOne: (operation: Operation) => boolean): { wire: Wire; died: Promise<void> } {
+  let die: () => void;
+  let isDead = false;
+  const died = new Promise<void>((resolve) => {
+    die = resolve;
+  });
+  const never = (): Promise<never> => new Promise(() => undefined);
+  const wire: Wire = {
+    ...server.wire(),
+    batch: async (operations) => {
+      if (isDead) return never();
+      const answers: Answer[] = [];
+      for (const operation of operations) {
+        answers.push(server.do(operation));
+        if (!isTheOne(operation)) continue;
+        isDead = true;
+        for (const key of server.items.keys()) if (key.startsWith("mq:q:o")) server.evict(key);
+        die();
+        return never();
+      }
+      await Promise.resolve();
+      return answers;
+    },
+  };
+  return { wire, died };
+}
+
+async function take(owner: Broker, count: number): Promise<readonly Claim[]> {
+  const { claims } = await owner.claim({ limit: count, atOnce: 1 });
+  return claims;
+}
+
+async function finish(owner: Broker, claim: Claim, outcome: Outcome = { kind: "done" }): Promise<void> {
+  expect(await owner.start(claim, { last: false })).toBe("started");
+  expect(await owner.settle([{ claim, outcome }])).toEqual(["settled"]);
+}
+
+/** Claims and finishes until nothing is left; answers what was met. */
+async function drain(owner: Broker): Promise<readonly (readonly [name: unknown, attempt: number])[]> {
+  const met: (readonly [unknown, number])[] = [];
+  for (let round = 0; round < 100; round++) {
+    const claims = await take(owner, 10);
+    if (claims.length === 0) return met;
+    for (const claim of claims) {
+      met.push([claim.task.args[0], claim.attempt]);
+      await finish(owner, claim);
+    }
+  }
+  throw new Error("the queue never became idle");
+}
+
+const leftOver = (): readonly string[] => {
+  const items = new Map([...server.items].map(([key, { value }]) => [key, value]));
+  const { ready, dead, cancelled, orphans, faults } = checkList(items, "q");
+  return [...ready, ...dead, ...cancelled, ...orphans, ...faults];
+};
+
+const addsMember = ({ kind, key }: Operation): boolean => kind === "add" && /:b\w+\.1$/.test(key);
+
+describe("an owner that dies", () => {
+  test("after a failed member got a record of its own leaves one record of it, which runs once more", async () => {
+    await open(server.wire(), 3).publish(["a", "b", "c"].map(draft));
+    const dying = dyingAt(addsMember);
+    const owner = open(dying.wire);
+    const claims = await take(owner, 3);
+    const [a, b] = claims;
+    if (!a || !b) throw new Error("three were claimed");
+    await finish(owner, a);
+    expect(await owner.start(b, { last: false })).toBe("started");
+    void owner.settle([{ claim: b, outcome: { kind: "retry", at: now, error: "no luck" } }]);
+    await dying.died;
+    const met = await drain(open());
+    expect([...met].sort()).toEqual([
+      ["b", 2],
+      ["c", 1],
+    ]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("after a retry was written and before it was listed: the next owner lists it", async () => {
+    await open().publish([draft("a")]);
+    const dying = dyingAt(({ kind, key }) => kind === "replace" && key.includes(":b") && isRetry(key));
+    const owner = open(dying.wire);
+    const [claim] = await take(owner, 1);
+    if (!claim) throw new Error("one was claimed");
+    expect(await owner.start(claim, { last: false })).toBe("started");
+    void owner.settle([{ claim, outcome: { kind: "retry", at: now + 30_000, error: "no luck" } }]);
+    await dying.died;
+    const next = open();
+    expect(await take(next, 1)).toEqual([]);
+    now += 31_000;
+    expect(await drain(next)).toEqual([["a", 2]]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("while it puts a dead letter back: the next owner puts it back to the end", async () => {
+    const owner = open();
+    await owner.publish([draft("a")]);
+    const [claim] = await take(owner, 1);
+    if (!claim) throw new Error("one was claimed");
+    await finish(owner, claim, { kind: "dead", reason: "enough" });
+    await owner.close();
+    const dying = dyingAt(({ kind, key }) => kind === "replace" && key.includes(":b"));
+    void open(dying.wire).putBack("all");
+    await dying.died;
+    expect(await drain(open())).toEqual([["a", 1]]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("after it had marked a record and before it ran it: one attempt too many, never one too few", async () => {
+    await open().publish([draft("a")]);
+    const dying = dyingAt(({ kind, key }) => kind === "replace" && key.includes(":b"));
+    const owner = open(dying.wire);
+    const [claim] = await take(owner, 1);
+    if (!claim) throw new Error("one was claimed");
+    void owner.start(claim, { last: true });
+    await dying.died;
+    const [again] = await take(open(), 1);
+    expect(again).toMatchObject({ attempt: 2, alone: true });
+  });
+});
+
+const isRetry = (key: string): boolean => / d=\d+ .*w=/.test(server.text(key) ?? "");
+
+describe("what was handed back", () => {
+  test("in the middle of a bundle is claimed by the next owner, without what is done", async () => {
+    await open(server.wire(), 3).publish(["a", "b", "c"].map(draft));
+    const owner = open();
+    const [a, ...rest] = await take(owner, 3);
+    if (!a) throw new Error("three were claimed");
+    await finish(owner, a);
+    await owner.release(rest);
+    expect(await drain(open())).toEqual([
+      ["b", 1],
+      ["c", 1],
+    ]);
+    expect(leftOver()).toEqual([]);
+  });
+});
+
+describe("a late write of a dead owner", () => {
+  test("between the next owner's claim and its start is found out: the retry is listed", async () => {
+    await open().publish([draft("a")]);
+    const owner = open();
+    const [claim] = await take(owner, 1);
+    if (!claim) throw new Error("one was claimed");
+    expect(await owner.start(claim, { last: false })).toBe("started");
+    const late = heldBack(claim);
+    for (const key of server.items.keys()) if (key.startsWith("mq:q:o")) server.evict(key);
+    const next = open();
+    const [again] = await take(next, 1);
+    if (!again) throw new Error("it was taken over");
+    late();
+    expect(await next.start(again, { last: false })).toBe("cancelled");
+    expect(await next.depth()).toMatchObject({ delayed: 1, running: 0 });
+    now += 61_000;
+    expect(await drain(next)).toEqual([["a", 2]]);
+    expect(leftOver()).toEqual([]);
+  });
+});
+
+/** The write with which an owner would settle a claim as failed, to be done later. */
+function heldBack(claim: Claim): () => void {
+  const key = [...server.items.keys()].find((one) => one.endsWith(`:b${claim.task.id}`)) ?? "";
+  const item = server.items.get(key);
+  const [line = "", text = ""] = (server.text(key) ?? "").split("\n");
+  const stake = / r=(\w+)\./.exec(line)?.[1] ?? "";
+  const due = String(Math.floor(now / 1_000) + 60);
+  const value = `${line.split(" ").slice(0, 3).join(" ")} d=${due} m=1 a=1 w=${stake}.0\n${text}`;
+  return () => {
+    expect(server.do({ kind: "replace", key, value, cas: item?.cas ?? 0n }).kind).toBe("ok");
+  };
+}
+
+describe("a lapsed owner", () => {
+  test("that goes on with a bundle cannot take back what its follower has charged", async () => {
+    await open(server.wire(), 2).publish(["a", "b"].map(draft));
+    const owner = open();
+    const [a, b] = await take(owner, 2);
+    if (!a || !b) throw new Error("two were claimed");
+    expect(await owner.start(a, { last: true })).toBe("started");
+    expect(await owner.start(b, { last: true })).toBe("started");
+    for (const key of server.items.keys()) if (key.startsWith("mq:q:o")) server.evict(key);
+    const next = open();
+    const [first] = await take(next, 2);
+    if (!first) throw new Error("the first was taken over");
+    expect(first).toMatchObject({ attempt: 2, alone: true });
+    await finish(next, first);
+    expect(await owner.settle([{ claim: a, outcome: { kind: "done" } }])).toEqual(["lost"]);
+    expect((await take(next, 2))[0]).toMatchObject({ attempt: 2, alone: true });
+  });
+});

@@ -10,6 +10,7 @@ const shown = ["default", "./test/skip-reporter.ts"];
 export default defineConfig({
   test: {
     pool: "forks",
+    setupFiles: ["./test/seed.ts"],
     maxWorkers: 2, // more would only make the tests that measure time fail on a small machine
     reporters: resultFile === undefined ? shown : [...shown, ["json", { outputFile: resultFile }]],
     coverage: {

@@ -33,11 +33,15 @@ function tellFaults(session: Session, { queue, failure, warnings = [] }: QueueRe
 function tellQueues(session: Session, report: RunReport, summary: Summary): void {
   const namesHolders = isWatched(session.io) || session.parsed.flag("verbose");
   for (const queue of report.queues) {
-    if (summary === "text") session.complain(summaryLine(queue));
-    else if (worthSaying(queue) || isWatched(session.io)) session.say(summaryLine(queue));
+    const lines = [summaryLine(queue), ...hintLines(queue)];
+    if (summary === "text") for (const line of lines) session.complain(line);
+    else if (worthSaying(queue) || isWatched(session.io)) for (const line of lines) session.say(line);
     if (namesHolders) for (const line of holderLines(queue)) session.say(line);
   }
 }
+
+const hintLines = ({ queue, hint }: QueueReport): readonly string[] =>
+  hint === undefined ? [] : [`memq ${queue}: ${hint}`];
 
 /** Who has the slots that this run did not get. */
 function holderLines({ queue, holders = [] }: QueueReport): readonly string[] {

@@ -25,6 +25,8 @@ export interface QueueReport {
   readonly holders?: readonly SlotHolder[];
   /** What is worth a person's look, a sentence each; absent: nothing. */
   readonly warnings?: readonly string[];
+  /** What would make such a run faster, when it mostly waited. */
+  readonly hint?: string;
 }
 
 /** What a run did; `exit` is the worst of its queues. */

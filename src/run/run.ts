@@ -6,6 +6,7 @@ import { Tally, type QueueReport, type RunReport } from "./report.ts";
 import { catchStrays } from "./strays.ts";
 import { warningsOf } from "../telemetry/warnings.ts";
 import { visit, type VisitEnd, type VisitParts } from "./visit.ts";
+import { waitingHint } from "./waiting-hint.ts";
 
 /** One queue of a run: how its broker is opened, and what its visit needs besides. */
 export interface QueueRun extends Omit<VisitParts, "broker">, Afterwards {
@@ -49,7 +50,7 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
   return afterwards(parts, { queue, ...counts, ms, ...end });
 }
 
-type End = Pick<QueueReport, "ended" | "left" | "failure" | "holders" | "warnings">;
+type End = Pick<QueueReport, "ended" | "left" | "failure" | "holders" | "warnings" | "hint">;
 
 async function endOf(parts: Tallied): Promise<End> {
   const { queue, tally } = parts;
@@ -59,11 +60,13 @@ async function endOf(parts: Tallied): Promise<End> {
     for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue, loss });
     const depth = await broker.depth();
     const failure = failureOf(parts, end);
+    const hint = hintOf(parts, end);
     return {
       ended: end.ended,
       left: depth.waiting + depth.delayed + depth.running,
       ...(end.ended === "full" && { holders: end.holders }),
       ...(failure !== undefined && { failure }),
+      ...(hint !== undefined && { hint }),
       // A surplus run keeps quiet: those who are at work will say it.
       warnings: end.ended === "full" ? [] : warningsOf(depth, parts.warn ?? {}, parts.clock.now()),
     };
@@ -71,6 +74,10 @@ async function endOf(parts: Tallied): Promise<End> {
     const code = error instanceof MemqError ? error.code : "BUG";
     return { ended: "failed", left: undefined, failure: { code, message: describeError(error) } };
   }
+}
+
+function hintOf({ tally, concurrency }: Tallied, { effort }: VisitEnd): string | undefined {
+  return waitingHint({ effort, concurrency, tasks: tally.done + tally.retried + tally.dead });
 }
 
 /** What failed in a visit that came to its end. */

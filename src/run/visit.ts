@@ -2,6 +2,7 @@ import type { QueueRuns } from "../host/queue-runs.ts";
 import type { RunSlot, SlotHolder } from "../host/run-slots.ts";
 import { drain, type BatchEnd, type BatchParts } from "./batch.ts";
 import { waitUntil } from "./cover.ts";
+import { beginEffort, NO_EFFORT, together, type Effort } from "./effort.ts";
 
 /** A queue's runs on this host. */
 export interface OnHost {
@@ -30,6 +31,8 @@ export interface VisitEnd {
   readonly ended: BatchEnd;
   /** Who had the slots, when it ended for want of one. */
   readonly holders: readonly SlotHolder[];
+  /** What the work took, without what it waited for the next task to fall due. */
+  readonly effort: Effort;
 }
 
 /**
@@ -55,7 +58,8 @@ class Visit {
   #waiting: RunSlot | undefined;
   #holders: readonly SlotHolder[] = [];
   #looks = 0;
-  #workingSinceMs: number | undefined;
+  #effort = NO_EFFORT;
+  #endEffort: (() => Effort) | undefined;
 
   constructor(parts: VisitParts) {
     this.#parts = parts;
@@ -65,7 +69,9 @@ class Visit {
     for (;;) {
       const ended = await this.#drain();
       const untilMs = await this.#coverUntil(ended);
-      if (untilMs === undefined) return { ended, holders: ended === "full" ? this.#holders : [] };
+      if (untilMs === undefined) {
+        return { ended, holders: ended === "full" ? this.#holders : [], effort: this.#effort };
+      }
       await this.#wait(untilMs);
     }
   }
@@ -93,16 +99,18 @@ class Visit {
       return this.#reached() ?? "full";
     }
     this.#slot = answer?.slot;
-    this.#workingSinceMs = performance.now();
+    this.#endEffort = beginEffort();
     onHost?.runs.begin(clock.now());
     onBegin?.();
     return undefined;
   }
 
   #endStretch(): void {
-    if (this.#workingSinceMs === undefined) return;
-    this.#parts.onHost?.runs.worked(performance.now() - this.#workingSinceMs);
-    this.#workingSinceMs = undefined;
+    const stretch = this.#endEffort?.();
+    if (stretch === undefined) return;
+    this.#parts.onHost?.runs.worked(stretch.ms);
+    this.#effort = together(this.#effort, stretch);
+    this.#endEffort = undefined;
   }
 
   #mayWaitForSlot(): boolean {

@@ -15,6 +15,7 @@ export default class Worker {
   note(n) { log("note " + n); }
   speak(text) { task().log(text); }
   fail(n) { throw new Error("no user " + n); }
+  nap() { return pause(250); }
 }
 `;
 
@@ -34,6 +35,14 @@ const publish = async (...args: string[]): Promise<void> => {
 };
 const runjobs = (...args: string[]): Promise<Ended> => project.run("runjobs", args);
 const numbers = (count: number): string => Array.from({ length: count }, (_, i) => `${String(i)}\n`).join("");
+
+test("a run that mostly waited says what to try, with its summary", async () => {
+  await publish("nap", "-n", "21");
+  const { stderr } = await runjobs("--summary", "text");
+  expect(stderr).toMatch(
+    /^memq default: 21 done, .*\nmemq default: \d\d % of the time waiting: try concurrency = \d+\n$/,
+  );
+});
 
 describe("the log", () => {
   test("gets a whole line per task from four overlapping runs, with the time and the process", async () => {

@@ -1,24 +1,24 @@
-/** What working on a queue took, in ms: of the clock, and of the processor. */
+/** What working on a queue took, in ms: in all, and how much of it this process had nothing to do. */
 export interface Effort {
   readonly ms: number;
-  readonly cpuMs: number;
+  readonly idleMs: number;
 }
 
 /** A run that did not work. */
-export const NO_EFFORT: Effort = { ms: 0, cpuMs: 0 };
+export const NO_EFFORT: Effort = { ms: 0, idleMs: 0 };
 
-/** Begins to measure; the answer ends it. The processor's time is that of the whole process. */
+/** Begins to measure; the answer ends it. A process that only waits for a processor counts as busy. */
 export function beginEffort(): () => Effort {
+  const before = performance.eventLoopUtilization();
   const startedAtMs = performance.now();
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    return { ms: performance.now() - startedAtMs, cpuMs: (user + system) / 1_000 };
-  };
+  return () => ({
+    ms: performance.now() - startedAtMs,
+    idleMs: performance.eventLoopUtilization(before).idle,
+  });
 }
 
 /** Two stretches of work as one. */
 export const together = (one: Effort, other: Effort): Effort => ({
   ms: one.ms + other.ms,
-  cpuMs: one.cpuMs + other.cpuMs,
+  idleMs: one.idleMs + other.idleMs,
 });

@@ -15,7 +15,7 @@ export default class Worker {
   note(n) { log("note " + n); }
   speak(text) { task().log(text); }
   fail(n) { throw new Error("no user " + n); }
-  nap() { return pause(250); }
+  nap() { return pause(1_000); }
 }
 `;
 
@@ -37,10 +37,10 @@ const runjobs = (...args: string[]): Promise<Ended> => project.run("runjobs", ar
 const numbers = (count: number): string => Array.from({ length: count }, (_, i) => `${String(i)}\n`).join("");
 
 test("a run that mostly waited says what to try, with its summary", async () => {
-  await publish("nap", "-n", "21");
+  await publish("nap", "-n", "6");
   const { stderr } = await runjobs("--summary", "text");
   expect(stderr).toMatch(
-    /^memq default: 21 done, .*\nmemq default: \d\d % of the time waiting: try concurrency = \d+\n$/,
+    /^memq default: 6 done, .*\nmemq default: \d\d % of the time waiting: try concurrency = \d+\n$/,
   );
 });
 

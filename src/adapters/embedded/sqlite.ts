@@ -40,13 +40,18 @@ const CANDIDATES: readonly Candidate[] = [
   { name: PACKAGE, load: loadInstalled, obstacle: unreadablePart },
 ];
 
-// Two copies of SQLite on one file in one process would undo each other's locks, so the choice is made once.
-let chosen: SqliteDriver | undefined;
+// Two copies of SQLite on one file in one process undo each other's locks: one that closes takes the -wal file
+// from under the other, and what that keeps from then on is lost. So the choice is made once for the process, also
+// where a handler imports another copy of this package than the command that runs it.
+const CHOSEN = Symbol.for("memq.sqlite");
+
+interface Shared {
+  [CHOSEN]: SqliteDriver | undefined;
+}
 
 /** The SQLite of this process, loaded on first use. @throws MemqError SQLITE_MISSING. */
 export function sqliteDriver(): SqliteDriver {
-  chosen ??= chooseDriver(CANDIDATES);
-  return chosen;
+  return ((globalThis as unknown as Shared)[CHOSEN] ??= chooseDriver(CANDIDATES));
 }
 
 /** The first candidate that is there and safe. @throws MemqError SQLITE_MISSING, saying why each was not taken. */

@@ -2,9 +2,14 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { unreadablePart } from "../../../../src/adapters/embedded/prebuilt.ts";
-import { chooseDriver, isSafeVersion, type Candidate } from "../../../../src/adapters/embedded/sqlite.ts";
+import {
+  chooseDriver,
+  isSafeVersion,
+  sqliteDriver,
+  type Candidate,
+} from "../../../../src/adapters/embedded/sqlite.ts";
 
 test.each([
   ["3.45.1", false],
@@ -95,4 +100,12 @@ test("a process that uses it says nothing on stderr", () => {
   );
   rmSync(folder, { recursive: true });
   expect([stdout, stderr]).toEqual(["kept\n", ""]);
+});
+
+test("another copy of this package in the same process opens the store with the same SQLite", async () => {
+  const mine = sqliteDriver();
+  vi.resetModules();
+  const another = await import("../../../../src/adapters/embedded/sqlite.ts");
+  expect(another.sqliteDriver).not.toBe(sqliteDriver);
+  expect(another.sqliteDriver()).toBe(mine);
 });

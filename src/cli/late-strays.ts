@@ -1,5 +1,6 @@
 import { guardExit } from "../run/exit-guard.ts";
 import { catchLateStrays } from "../run/strays.ts";
+import { forgiveLostReader } from "./lost-reader.ts";
 import { describeThrown } from "./run-lines.ts";
 import type { Session } from "./shell.ts";
 
@@ -10,6 +11,7 @@ import type { Session } from "./shell.ts";
 export function mindLateStrays({ io, parsed, complain }: Session): void {
   if (io.exit === undefined) return;
   guardExit();
+  forgiveLostReader();
   catchLateStrays((error) => {
     complain(`memq: an error outside any task: ${describeThrown(error, parsed.flag("verbose"))}`);
   });

@@ -16,6 +16,7 @@ export default class Worker {
   speak(text) { task().log(text); }
   warn() { process.emitWarning("careful"); }
   leak() { setInterval(() => {}, 1_000); log("leaked"); }
+  async print(n) { process.stdout.write("printed\\n"); await pause(5); log(n); }
   async slow(n) { log("start " + n); await pause(100); log("end " + n); }
   async stuck() { log("stuck " + task().attempt); await pause(60_000); }
   exit() { process.exit(0); }
@@ -70,6 +71,14 @@ describe("what a run says", () => {
   test("no warning of Node's, whatever a handler does", async () => {
     await publish("warn");
     expect(await runjobs()).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("that nobody reads is no failure of the task that says it", async () => {
+    await publish("print", "x", "-n", "3");
+    const started = start("runjobs", [], { cwd: project.folder, redirect: "| true" });
+    expect(await started.ended).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(project.lines()).toEqual(["x", "x", "x"]);
+    expect(await depth("default")).toMatchObject({ waiting: 0, delayed: 0, dead: 0 });
   });
 
   test("a dead letter and a summary, and it exits with 1", async () => {

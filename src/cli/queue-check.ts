@@ -5,7 +5,7 @@ import type { Broker } from "../ports/broker.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import type { Registry } from "../run/registry.ts";
 import { brokerJson, brokerText } from "./queues.ts";
-import { counted } from "./printable.ts";
+import { counted, cut, printable } from "./printable.ts";
 import { scheduleFaults } from "./schedule-check.ts";
 import { surveyTasks, type TaskSurvey, type Verdict } from "./task-verdicts.ts";
 
@@ -97,9 +97,12 @@ function surveyText({ seen, isSample, verdicts }: TaskSurvey): string {
   return `${looked}, ${bad === 0 ? "all can be run" : `${String(bad)} cannot be run`}`;
 }
 
+// Whoever can write into a queue can name a method as they like.
+const MAX_WHY = 300;
+
 /** Tasks that would fail, as a sentence. */
 export const verdictText = ({ why, count, example }: Verdict): string =>
-  `${counted(count, "task")} cannot be run: ${why} (e.g. task ${example})`;
+  `${counted(count, "task")} cannot be run: ${cut(printable(why), MAX_WHY)} (e.g. task ${example})`;
 
 /** The same for programs. */
 export function checkJson(check: QueueCheck): object {

@@ -2,15 +2,17 @@ import { inspect } from "node:util";
 import { describeError, ERRORS } from "../errors.ts";
 import type { Finding, Loss } from "../ports/broker.ts";
 import type { RunEvent } from "../telemetry/events.ts";
-import { cut, printable } from "./printable.ts";
+import { cut, printable, printableLines } from "./printable.ts";
 import { formatDuration } from "../task/duration.ts";
 
 // A mail's line; the whole text is kept with the task.
 const MAX_LINE = 300;
+// Whoever can write into a store or a server can name a method as they like.
+const MAX_METHOD = 100;
 
 /** A thrown value as one short line, or with its stack. */
 export function describeThrown(thrown: unknown, verbose: boolean): string {
-  if (verbose && thrown instanceof Error) return thrown.stack ?? thrown.message;
+  if (verbose && thrown instanceof Error) return printableLines(thrown.stack ?? thrown.message);
   const name =
     thrown instanceof Error && !/^(?:Error|HandlerVerb|MemqError)$/.test(thrown.name)
       ? `${thrown.name}: `
@@ -43,7 +45,7 @@ export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): str
 
 /** What makes an event like others that differ only in the task: the queue, the method and the error. */
 export function likeness(event: RunEvent): { readonly from: string; readonly about: string } {
-  const method = "task" in event ? `${event.task.method}: ` : "";
+  const method = "task" in event ? `${cut(printable(event.task.method), MAX_METHOD)}: ` : "";
   const error = "error" in event ? describeThrown(event.error, false) : LIKENESS[event.kind];
   return { from: `memq ${event.queue}`, about: `${method}${error}` };
 }
@@ -86,14 +88,14 @@ function quietLine(
     case "done":
       return `${at}: ${taskName(event)} done in ${formatDuration(event.ms)}${returned(event.result)}`;
     case "handedBack":
-      return `${at}: ${taskName(event)} was handed back: ${event.why}`;
+      return `${at}: ${taskName(event)} was handed back: ${printable(event.why)}`;
     case "cancelled":
       return `${at}: ${taskName(event)} was cancelled before it started`;
   }
 }
 
 const taskName = ({ task }: { task: { id: string; method: string } }): string =>
-  `task ${task.id} ${task.method}`;
+  `task ${task.id} ${cut(printable(task.method), MAX_METHOD)}`;
 
 const returned = (value: unknown): string =>
   value === undefined ? "" : `: ${inspect(value, { depth: 4, breakLength: Infinity })}`;
@@ -101,7 +103,7 @@ const returned = (value: unknown): string =>
 function findingLine(at: string, finding: Finding, verbose: boolean): string | undefined {
   switch (finding.kind) {
     case "buried":
-      return `${at}: task ${finding.id} is dead: ${finding.reason}`;
+      return `${at}: task ${finding.id} is dead: ${printable(finding.reason)}`;
     case "newer":
       return `${at}: task ${finding.id} was written by a newer memq and is left alone`;
     case "missing":

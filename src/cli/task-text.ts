@@ -13,7 +13,7 @@ const BROKEN = "the stored bytes are not a task";
 /** `Worker.saveToLocal("hello")` on one line of at most `limit` characters. */
 export function callText({ queue, record: { task, fault = BROKEN } }: QueuedRecord, limit: number): string {
   if (task === undefined) return cut(`(${printable(fault)})`, limit);
-  const name = `${task.class ?? queue.className}.${task.method}`;
+  const name = printable(`${task.class ?? queue.className}.${task.method}`);
   return cut(`${name}(${argsText(task.args, limit)})`, limit);
 }
 

@@ -25,6 +25,15 @@ test("a long call is cut, however large its arguments are", () => {
   expect(text).toMatch(/^Push\.send\("x+…$/);
 });
 
+test("a name that a stranger wrote is shown without what a terminal would act on", () => {
+  const { task, ...rest } = record([]);
+  const named = {
+    ...rest,
+    task: { ...task, id: "a1", bornAt: 0, args: [], class: "A\u001b[2J", method: "b\n" },
+  };
+  expect(callText({ queue, record: named }, 80)).toBe(String.raw`A\u001b[2J.b\n()`);
+});
+
 test("a call that is shown whole is shown whole", () => {
   const args = ["x".repeat(10_000), 2];
   expect(callText({ queue, record: record(args) }, Infinity)).toHaveLength(

@@ -1,10 +1,13 @@
 import { MemqError, describeError } from "../errors.ts";
 import { openEnvelope } from "./envelope.ts";
-import { assertLossless } from "./lossless.ts";
+import { assertLossless, isTooDeep } from "./lossless.ts";
 import type { Draft, Json, Task } from "./task.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
 const CODEC_VERSION = 1;
+
+// Too short for a nesting that is too deep, as most tasks are.
+const SHORT_CHARS = 1_000;
 
 interface Body {
   readonly v: number;
@@ -105,6 +108,8 @@ function openBody(id: string, bornAt: number, text: string): Decoded {
   if (!isRecord(body)) return { kind: "broken", reason: "the stored bytes are not a task" };
   if (typeof body["v"] === "number" && body["v"] > CODEC_VERSION) return { kind: "newer" };
   if (!isBody(body)) return { kind: "broken", reason: "the stored bytes are not a task" };
+  if (text.length > SHORT_CHARS && isTooDeep(body.a))
+    return { kind: "broken", reason: "the stored arguments are nested too deeply" };
   return { kind: "task", task: makeTask(id, bornAt, body) };
 }
 

@@ -28,6 +28,14 @@ export function assertLossless(args: readonly unknown[], maxBytes: number): void
   }
 }
 
+/** Whether arguments are nested deeper than any that pass here: whoever shows them would run out of stack. */
+export const isTooDeep = (args: readonly unknown[]): boolean => hasDepth(args, MAX_DEPTH + 1);
+
+const hasDepth = (value: unknown, left: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (left === 0 || Object.values(value).some((member) => hasDepth(member, left - 1)));
+
 class FlawSearch {
   readonly #maxBytes: number;
   #seen = 0;

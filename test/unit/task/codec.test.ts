@@ -210,6 +210,15 @@ describe("stored bytes", () => {
     expect(codec.open("1", 0, text)).toMatchObject({ kind: "broken" });
   });
 
+  test("nested deeper than anything published are broken: to show them would exhaust the stack", () => {
+    const body = (depth: number): string => `{"v":1,"m":"push","a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    expect(codec.open("1", 0, body(501))).toMatchObject({ kind: "task" }); // the list of arguments is one
+    expect(codec.open("1", 0, body(502))).toMatchObject({ kind: "broken" });
+    expect(codec.open("1", 0, body(200_000))).toMatchObject({ kind: "broken" });
+    const objects = `{"v":1,"m":"push","a":[${'{"a":'.repeat(501)}1${"}".repeat(501)}]}`;
+    expect(codec.open("1", 0, objects)).toMatchObject({ kind: "broken" });
+  });
+
   test("of a newer version are told from broken ones, whatever else they hold", () => {
     expect(codec.open("1", 0, '{"v":2}')).toEqual({ kind: "newer" });
     expect(codec.open("1", 0, '{"v":2,"m":[],"zip":"x"}')).toEqual({ kind: "newer" });

@@ -46,10 +46,26 @@ export async function drain(parts: BatchParts): Promise<BatchEnd> {
   if (nothing !== undefined) return nothing;
   const refused = await parts.admit?.();
   if (refused !== undefined) return refused;
-  const dispatcher = new Dispatcher(await parts.registry(), parts.broker.queue, parts.say);
+  const registry = await unlessStopped(parts.registry(), parts.stop);
+  if (registry === undefined) return "stopped";
+  const dispatcher = new Dispatcher(registry, parts.broker.queue, parts.say);
   // A class that cannot be made stops the run before it takes a task.
   dispatcher.prepare(parts.className);
   return new Batch(parts, dispatcher).drain();
+}
+
+/** Handlers can take their time to load; undefined: the run was stopped meanwhile. */
+function unlessStopped<T>(loading: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onStop = (): void => {
+      resolve(undefined);
+    };
+    if (stop.aborted) onStop();
+    stop.addEventListener("abort", onStop, { once: true });
+    loading.then(resolve, reject).finally(() => {
+      stop.removeEventListener("abort", onStop);
+    });
+  });
 }
 
 /** The cheap look before handlers are loaded. What others hold may be a dead run's: that takes a claim to know. */

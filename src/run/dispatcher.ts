@@ -6,6 +6,7 @@ import type { Registry, Target } from "./registry.ts";
 import { RunningCall } from "./running-call.ts";
 import { contextStore, type HandlerContext } from "./task-context.ts";
 import { harmless } from "./thrown.ts";
+import { within } from "./within.ts";
 
 /** What a handler did with a task. What it threw can be looked at without harm. */
 export type Ending =
@@ -144,18 +145,4 @@ async function dispose(instance: object): Promise<void> {
   const closing = instance as { [Symbol.asyncDispose]?: unknown; close?: unknown };
   const close = closing[Symbol.asyncDispose] ?? closing.close;
   if (typeof close === "function") await Reflect.apply(close, instance, []);
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`it took longer than ${formatDuration(ms)}`));
-    }, ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,7 +4,9 @@ import { createRequire } from "node:module";
 import { basename, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemqError, describeError } from "../errors.ts";
+import { contextStore } from "./task-context.ts";
 import { harmlessError } from "./thrown.ts";
+import { within } from "./within.ts";
 
 const EXTENSIONS: readonly string[] = [".mjs", ".js", ".ts"];
 
@@ -69,10 +71,19 @@ const filesIn = (folder: string): readonly string[] =>
     .sort()
     .map((name) => join(folder, name));
 
-/** Imports one handler file. @throws MemqError HANDLER_MISSING with the file and what it said. */
-export async function importHandlerFile(path: string): Promise<HandlerFile> {
+// A file whose top-level await never ends would keep cron's runs waiting for ever, one behind the other.
+const LOAD_MS = 30_000;
+
+// It is handler code already, of no queue: several may share the file.
+const LOADING = { queue: "", running: undefined };
+
+/**
+ * Imports one handler file, which may take `limitMs` at most.
+ * @throws MemqError HANDLER_MISSING with the file and what it said.
+ */
+export async function importHandlerFile(path: string, limitMs = LOAD_MS): Promise<HandlerFile> {
   try {
-    return { path, exports: await importModule(path) };
+    return { path, exports: await contextStore().run(LOADING, () => within(limitMs, importModule(path))) };
   } catch (thrown) {
     const cause = harmlessError(thrown); // a module can throw anything while it is loaded
     if (cause instanceof MemqError) throw cause;

@@ -276,3 +276,34 @@ describe("signals", () => {
     expect(project.lines()).toEqual(["stuck 1", "stuck 2"]);
   });
 });
+
+describe("a handler file that does not load", () => {
+  const withBad = (text: string): void => {
+    writeFileSync(join(project.folder, "bad.mjs"), `${text}\nexport default class Bad { x() {} }\n`);
+    configure("retry = none\n[queue.b]\nclassname = Bad\nhandlers = ./bad.mjs\n");
+  };
+
+  test("because it exits the process harms only its own queue, and is said", async () => {
+    withBad("process.exit(0);");
+    await publish("slow", "1");
+    await publish("x", "-q", "b", "-C", "Bad");
+    const { code, stderr } = await runjobs();
+    expect({ code, log: project.lines() }).toEqual({ code: 78, log: ["start 1", "end 1"] });
+    expect(stderr).toContain("bad.mjs could not be loaded: Error: the handler called process.exit(0)");
+    expect(await depth("b")).toMatchObject({ waiting: 1, dead: 0 });
+    const check = await project.run("memq", ["check", "-q", "b"]);
+    expect(check).toMatchObject({ code: 78 });
+    expect(check.stderr).toContain("the handler called process.exit(0)");
+  });
+
+  test("because it waits for ever is given up when the run is to stop", async () => {
+    withBad(`console.error("loading"); setInterval(() => {}, 1_000); await new Promise(() => {});`);
+    await publish("x", "-q", "b", "-C", "Bad");
+    const run = start("runjobs", ["--summary", "text"], { cwd: project.folder });
+    await run.stderr(/^loading$/m);
+    run.process.kill("SIGTERM");
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^memq b: 0 done, .* 1 left in .* \(stopped\)$/m);
+  });
+});

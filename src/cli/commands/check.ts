@@ -1,4 +1,5 @@
 import { EXIT, worstExit } from "../../errors.ts";
+import { mindLateStrays } from "../late-strays.ts";
 import { assertNoWords } from "../options.ts";
 import { counted } from "../printable.ts";
 import {
@@ -18,6 +19,7 @@ export async function check(session: Session): Promise<number> {
   const choice = chooseQueues(session);
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(choice.memq.config.folder);
+  mindLateStrays(session);
   const checks: QueueCheck[] = [];
   for (const queue of choice.queues) checks.push(await checkQueue(choice.memq, queue));
   const exit = worstExit([choice.exit, ...checks.map(exitOfCheck)]);

@@ -7,6 +7,7 @@ import { MemqError } from "../../errors.ts";
 import { examiner } from "../../memq.ts";
 import { configPlace } from "../configuration.ts";
 import { diagnosisJson, diagnosisLines, summaryLine } from "../doctor-lines.ts";
+import { mindLateStrays } from "../late-strays.ts";
 import { assertNoWords } from "../options.ts";
 import type { Session } from "../shell.ts";
 
@@ -38,6 +39,7 @@ async function lookOver(session: Session): Promise<readonly Diagnosis[]> {
   if (sound === undefined) return [machine, read];
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(sound.memq.config.folder);
+  mindLateStrays(session);
   return [machine, read, ...(await diagnose({ ...sound, examiner, now: () => Date.now() }))];
 }
 

@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { findHandlerFiles } from "../../../src/run/handler-files.ts";
+import { guardExit } from "../../../src/run/exit-guard.ts";
+import { findHandlerFiles, importHandlerFile } from "../../../src/run/handler-files.ts";
 import { loadRegistry, type Registry } from "../../../src/run/registry.ts";
 
 const root = mkdtempSync(join(tmpdir(), "memq-handlers-"));
@@ -226,5 +227,26 @@ describe("in a process of its own, a handler file", () => {
       throw new Error("run " + globalThis.runs);`,
     );
     expect(await loaded()).toMatchObject({ message: expect.stringContaining("Error: run 1") as unknown });
+  });
+});
+
+describe("a handler file, while it is loaded,", () => {
+  test("cannot exit a process that guards itself", async () => {
+    const path = write("worker.mjs", `await null; process.exit(0);\n${WORKER}`);
+    const release = guardExit();
+    try {
+      await expect(importHandlerFile(path)).rejects.toThrow(
+        missing(/worker\.mjs could not be loaded: Error: the handler called process\.exit\(0\)/),
+      );
+    } finally {
+      release();
+    }
+  });
+
+  test("has so long and no longer", async () => {
+    const path = write("worker.mjs", `await new Promise(() => {});\n${WORKER}`);
+    await expect(importHandlerFile(path, 20)).rejects.toThrow(
+      missing(/could not be loaded: Error: it took longer than 20ms/),
+    );
   });
 });

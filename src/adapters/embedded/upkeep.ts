@@ -49,19 +49,33 @@ export async function putBack(queue: StoredQueue, ids: readonly string[] | "all"
 }
 
 async function putBackAll(queue: StoredQueue): Promise<number> {
-  const startedAtMs = queue.clock.now();
+  const untilMs = await latestPlace(queue, "state = 3");
   let count = 0;
   let last: DeadRow | undefined;
   do {
     const after = last;
     const revived = await queue.connection.write(BY_HAND, () => {
-      const dead = deadAfter(queue, after, startedAtMs);
+      const dead = deadAfter(queue, after, untilMs);
       return { count: revive(queue, dead), last: dead.at(-1) };
     });
     count += revived.count;
     last = revived.last;
   } while (last !== undefined);
   return count;
+}
+
+/**
+ * Where tasks that are stored alike end: what comes in meanwhile stands behind that. It is later than now when the clock
+ * was set back since they came.
+ */
+function latestPlace(queue: StoredQueue, stored: string): Promise<number> {
+  return queue.connection.read(() => {
+    const { at } = queue.connection.get(
+      `SELECT max(at) AS at FROM task WHERE queue = ? AND ${stored}`,
+      queue.row()?.id ?? 0,
+    ) as { at: number | null };
+    return Math.max(queue.clock.now(), at ?? 0);
+  });
 }
 
 function deadAmong(queue: StoredQueue, rows: string): DeadRow[] {
@@ -134,18 +148,23 @@ function remove(queue: StoredQueue, number: number, row: number): Cancelled {
   return "cancelled";
 }
 
+/** Tasks that are stored alike, and which of them by their time. */
+interface Part {
+  readonly stored: string;
+  readonly counter: keyof Change;
+  readonly which: "all" | "due" | "later";
+}
+
 /** What is stored in which state and counted by which counter; a due task waits, though it is stored as delayed. */
-const STORED_AS: Readonly<
-  Record<TaskState, readonly { readonly where: string; readonly counter: keyof Change }[]>
-> = {
+const STORED_AS: Readonly<Record<TaskState, readonly Part[]>> = {
   waiting: [
-    { where: "state = 0 AND suspect = 0 AND at <= ?", counter: "waiting" },
-    { where: "state = 0 AND suspect = 1 AND at <= ?", counter: "waiting" },
-    { where: "state = 1 AND at <= ?", counter: "delayed" },
+    { stored: "state = 0 AND suspect = 0", counter: "waiting", which: "all" },
+    { stored: "state = 0 AND suspect = 1", counter: "waiting", which: "all" },
+    { stored: "state = 1", counter: "delayed", which: "due" },
   ],
-  delayed: [{ where: "state = 1 AND at > ?", counter: "delayed" }],
+  delayed: [{ stored: "state = 1", counter: "delayed", which: "later" }],
   running: [], // never removed under its holder
-  dead: [{ where: "state = 3 AND at <= ?", counter: "dead" }],
+  dead: [{ stored: "state = 3", counter: "dead", which: "all" }],
 };
 
 /** Removes every task in the given states, in chunks; answers how many. What comes in meanwhile stays. */
@@ -153,24 +172,23 @@ export async function purge(queue: StoredQueue, states: readonly TaskState[]): P
   const nowMs = queue.clock.now();
   let count = 0;
   for (const part of [...new Set(states)].flatMap((state) => STORED_AS[state])) {
+    const untilMs = part.which === "all" ? await latestPlace(queue, part.stored) : nowMs;
     let removed: number;
     do {
-      removed = await queue.connection.write(BY_HAND, () => removeChunk(queue, part, nowMs));
+      removed = await queue.connection.write(BY_HAND, () => removeChunk(queue, part, untilMs));
       count += removed;
     } while (removed === CHUNK_ROWS);
   }
   return count;
 }
 
-function removeChunk(
-  queue: StoredQueue,
-  { where, counter }: { readonly where: string; readonly counter: keyof Change },
-  nowMs: number,
-): number {
+function removeChunk(queue: StoredQueue, { stored, counter, which }: Part, untilMs: number): number {
+  const within = which === "later" ? "at > ?" : "at <= ?";
   const gone = queue.connection.all(
-    `DELETE FROM task WHERE id IN (SELECT id FROM task WHERE queue = ? AND ${where} LIMIT ?) RETURNING bulk`,
+    `DELETE FROM task WHERE id IN (SELECT id FROM task WHERE queue = ? AND ${stored} AND ${within} LIMIT ?)
+     RETURNING bulk`,
     queue.row()?.id ?? 0,
-    nowMs,
+    untilMs,
     CHUNK_ROWS,
   ) as { bulk: number | null }[];
   const count = gone.length;

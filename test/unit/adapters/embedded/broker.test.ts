@@ -285,3 +285,14 @@ async function buryNextOf(broker: Broker): Promise<void> {
   await keepOne(broker, named("a"));
   await buryNext(broker);
 }
+
+test("after the clock was set back all dead letters are put back, and a purge leaves nothing", async () => {
+  await keep(owner, named("dead"), named("waiting"));
+  await buryNext(owner);
+  await queue.advance(-3_600_000);
+  expect(await owner.putBack("all")).toBe(1);
+  await buryNext(owner);
+  await queue.advance(-3_600_000);
+  expect(await owner.purge(["dead", "waiting"])).toBe(2);
+  expect(await owner.depth()).toMatchObject({ waiting: 0, dead: 0 });
+});

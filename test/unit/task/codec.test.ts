@@ -110,7 +110,7 @@ describe("what JSON would lose is refused", () => {
     for (let i = 0; i < 60; i++) value = [value, value];
     const startedAt = performance.now();
     expect(refusal(draftOf(value))?.code).toBe("TASK_TOO_LARGE");
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000); // to look at all of it would never end
   });
 });
 

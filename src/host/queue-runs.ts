@@ -13,6 +13,7 @@ import {
   type SlotHolder,
   type SlotRequest,
 } from "./run-slots.ts";
+import type { StuckRun } from "./stuck-run.ts";
 
 /** What a run did with a queue, as far as the ledger wants to know. */
 export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
@@ -40,6 +41,7 @@ export class QueueRuns {
   #hasBegun = false;
   #workedMs = 0;
   #fault: unknown;
+  readonly #stuck: StuckRun[] = [];
 
   /** `run`: the name of the run that asks; the same for all its queues. */
   constructor({ storePath, queue }: QueueOnHost, run = "") {
@@ -57,11 +59,17 @@ export class QueueRuns {
     return this.#fault;
   }
 
+  /** The runs that had come to a standstill, and that this one has ended to get their place. */
+  get stuck(): readonly StuckRun[] {
+    return this.#stuck;
+  }
+
   /** A slot to work; undefined: it cannot be known who has them, and nobody is kept from working. */
   takeSlot(request: SlotRequest): Promise<SlotAnswer | undefined> {
     return this.#trying(() => {
       if (makeGroupFolder(this.#slots)) sweepOldRealms(this.#folder);
-      return takeSlot(this.#slots, request);
+      const onStuck = (run: StuckRun): unknown => this.#stuck.push(run);
+      return takeSlot(this.#slots, { ...request, onStuck });
     });
   }
 

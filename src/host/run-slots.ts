@@ -1,5 +1,7 @@
 import { livenessOf, nameOf, thisProcess } from "./process-identity.ts";
 import { SlotFolder, type Choosing, type Entry } from "./slot-folder.ts";
+import { endStuck, isStuck, type StuckRun } from "./stuck-run.ts";
+import { upMs } from "./up-time.ts";
 
 /** A run that holds a slot. */
 export interface SlotHolder {
@@ -17,6 +19,8 @@ export type SlotAnswer =
 /** A place among the runs of a queue on this host. It frees by itself when its process is gone. */
 export interface RunSlot {
   release(): void;
+  /** From now on the process may be silent for so many ms. Who says it once has to say it again: else it is stuck. */
+  mayBlock(ms: number): void;
 }
 
 /** How a slot is asked for. */
@@ -25,6 +29,8 @@ export interface SlotRequest {
   readonly max: number;
   /** Asked again and again while all are taken: whether to go on waiting for one. Default: not at all. */
   readonly waits?: () => boolean;
+  /** Told of each run that had come to a standstill, and has been ended. */
+  readonly onStuck?: (run: StuckRun) => void;
 }
 
 // Choosing a ticket takes three system calls; whoever takes longer has stopped.
@@ -43,6 +49,9 @@ export async function takeSlot(path: string, request: SlotRequest): Promise<Slot
   const folder = new SlotFolder(path);
   const mine = drawTicket(folder);
   try {
+    for (const entry of folder.tickets().filter(isStuck(folder))) {
+      request.onStuck?.(await endStuck(folder, entry));
+    }
     const before = await untilFree(folder, mine, request);
     if (before.length < request.max) return { kind: "slot", slot: slotOf(folder, mine) };
     folder.leave(mine);
@@ -109,7 +118,9 @@ async function entriesBefore(folder: SlotFolder, mine: Entry): Promise<readonly 
   const entries = inOrder(folder.tickets());
   // Somebody cleared the folder: what is not there stands in nobody's way.
   const place = entries.findIndex(({ name }) => name === mine.name);
-  return place === -1 ? [] : entries.slice(0, place).filter(isAliveOrSwept(folder));
+  if (place === -1) return [];
+  const isAtStandstill = isStuck(folder);
+  return entries.slice(0, place).filter((entry) => isAliveOrSwept(folder)(entry) && !isAtStandstill(entry));
 }
 
 const inOrder = (entries: readonly Entry[]): readonly Entry[] =>
@@ -129,6 +140,13 @@ const isAlive = ({ pid, startedAt }: Choosing): boolean =>
 const slotOf = (folder: SlotFolder, mine: Entry): RunSlot => ({
   release: () => {
     folder.leave(mine);
+  },
+  mayBlock: (ms) => {
+    try {
+      folder.mayBeSilent(mine, upMs() + ms);
+    } catch {
+      folder.leave(mine); // who cannot say that it is alive must not be taken for stuck
+    }
   },
 });
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { createGroupFile, makeGroupFolder } from "./group-file.ts";
 
@@ -63,6 +63,20 @@ export class SlotFolder {
   /** When the entry was made, in ms since 1970; undefined when it is gone. */
   sinceMs({ name }: Choosing): number | undefined {
     return statSync(join(this.#path, name), { throwIfNoEntry: false })?.mtimeMs;
+  }
+
+  /**
+   * Notes until when, in ms since the machine was started, its process may be silent. Kept as the time of last access:
+   * nobody reads an empty file, and who makes one has that of the calendar, which never comes.
+   */
+  mayBeSilent({ name }: Choosing, untilUpMs: number): void {
+    const path = join(this.#path, name);
+    utimesSync(path, untilUpMs / 1_000, statSync(path).mtimeMs / 1_000);
+  }
+
+  /** What was noted last; undefined when the entry is gone. */
+  silentUntilUpMs({ name }: Choosing): number | undefined {
+    return statSync(join(this.#path, name), { throwIfNoEntry: false })?.atimeMs;
   }
 
   #read(): readonly Entry[] {

@@ -24,6 +24,8 @@ export interface AttemptParts {
   readonly timeoutMs: number;
   /** Stops this run, and all others, from claiming until then. */
   readonly pause: (untilMs: number) => Promise<void>;
+  /** Told before each attempt how long it may take. */
+  readonly attemptBegins?: (timeoutMs: number) => void;
 }
 
 /**
@@ -41,6 +43,7 @@ export function attempt(parts: AttemptParts, claim: Claim): number | Promise<num
   const last = claim.attempt >= attempts;
   const timeoutMs = claim.task.timeoutMs ?? target.settings.timeoutMs ?? parts.timeoutMs;
   const plan = { target, policy, timeoutMs, atOnce: last || claim.alone };
+  parts.attemptBegins?.(timeoutMs);
   return proceed(parts.broker.start(claim, { last, timeoutMs }), (started) =>
     mayRun(parts, claim, started) ? run(parts, claim, plan) : 0,
   );

@@ -34,6 +34,10 @@ export interface BatchParts {
   readonly graceMs: number;
   /** Asked once there is something to do, before handlers are loaded; an answer keeps the run from it. */
   readonly admit?: () => Promise<BatchEnd | undefined>;
+  /** Told before each attempt how long it may take. */
+  readonly attemptBegins?: (timeoutMs: number) => void;
+  /** Told now and then, as long as the process gets to do anything at all. */
+  readonly onRenew?: () => void;
 }
 
 /** Why a run of a queue ended. "full": as many runs as may be work on it already. */
@@ -46,6 +50,7 @@ export async function drain(parts: BatchParts): Promise<BatchEnd> {
   if (nothing !== undefined) return nothing;
   const refused = await parts.admit?.();
   if (refused !== undefined) return refused;
+  setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
   const registry = await unlessStopped(parts.registry(), parts.stop);
   if (registry === undefined) return "stopped";
   const dispatcher = new Dispatcher(registry, parts.broker.queue, parts.say);
@@ -102,7 +107,6 @@ class Batch {
     };
     this.#renewing = setInterval(this.#renew, LEASE_MS / 3);
     this.#timeUp = this.#atTimeUp();
-    setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
     parts.stop.addEventListener("abort", this.#onStop, { once: true });
   }
 
@@ -165,7 +169,8 @@ class Batch {
   }
 
   readonly #renew = (): void => {
-    const { broker, tell } = this.#parts;
+    const { broker, tell, onRenew } = this.#parts;
+    onRenew?.();
     // The lease outlives two failed renewals; a lost one is refused and told at settle, and a broker that stays
     // away is told by what needs it next.
     broker.renew().catch((error: unknown) => {

@@ -2,11 +2,13 @@ import type { QueueConfig } from "../config/config.ts";
 import { describeError } from "../errors.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { nameOf, thisProcess } from "../host/process-identity.ts";
+import type { StuckRun } from "../host/stuck-run.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
 import { LogFile } from "../telemetry/log-file.ts";
 import { logLine, logText } from "../telemetry/log-line.ts";
 import { pingOf, type Ping } from "../telemetry/ping.ts";
+import { LifeSign } from "./life-sign.ts";
 import type { QueueReport, RunReport } from "./report.ts";
 import { exitOf, type QueueRun } from "./run.ts";
 import { summaryLine, worthSaying } from "./summary.ts";
@@ -26,6 +28,8 @@ export interface CareOptions {
   readonly ping?: string;
   /** File that gets a line per task. */
   readonly log?: string;
+  /** The process does nothing else than this run. */
+  readonly ownsProcess?: boolean;
 }
 
 /** What a chronicle works with. */
@@ -47,6 +51,7 @@ export class Chronicle {
   readonly #pings = new Map<string, Ping>();
   readonly #logs = new Map<string, LogFile>();
   readonly #queues: QueueConfig[] = [];
+  readonly #lifeSign = new LifeSign();
 
   constructor(parts: ChronicleParts) {
     this.#parts = parts;
@@ -64,7 +69,12 @@ export class Chronicle {
     const every = queue.every ?? care.every;
     const covers = (care.cover ?? queue.cover) && every !== undefined;
     return {
-      onHost: { runs: runsOfQueue, maxRuns, whenFull },
+      onHost: {
+        runs: runsOfQueue,
+        maxRuns,
+        whenFull,
+        ...(care.ownsProcess === true && { lifeSign: this.#lifeSign }),
+      },
       warn,
       onBegin: () => {
         this.#pingOf(queue)?.start();
@@ -160,11 +170,18 @@ let runs = 0; // of this process
 
 function faultsOf(onHost: QueueRuns, log: LogFile | undefined): readonly string[] {
   return [
+    ...onHost.stuck.map(stuckText),
     ...(onHost.fault === undefined
       ? []
       : [`what runs do is not remembered on this host: ${describeError(onHost.fault)}`]),
     ...(log?.fault === undefined ? [] : [`the log cannot be written: ${describeError(log.fault)}`]),
   ];
+}
+
+function stuckText({ name, sinceMs, fault }: StuckRun): string {
+  const since = sinceMs === undefined ? "" : ` that began ${new Date(sinceMs).toISOString()}`;
+  const end = fault === undefined ? "was ended with SIGKILL" : `cannot be ended: ${fault}`;
+  return `the run ${name}${since} did not come back from a handler that blocks, and ${end}`;
 }
 
 const isEventful = (report: QueueReport): boolean =>

@@ -2,6 +2,7 @@ import type { QueueRuns } from "../host/queue-runs.ts";
 import type { RunSlot, SlotHolder } from "../host/run-slots.ts";
 import { drain, type BatchEnd, type BatchParts } from "./batch.ts";
 import { waitUntil } from "./cover.ts";
+import type { LifeSign } from "./life-sign.ts";
 import { beginEffort, NO_EFFORT, together, type Effort } from "./effort.ts";
 
 /** A queue's runs on this host. */
@@ -11,6 +12,8 @@ export interface OnHost {
   readonly maxRuns: number;
   /** What a surplus run does. */
   readonly whenFull: WhenFull;
+  /** In a process that is nothing but this run: should it come to a standstill, the next run may end it. */
+  readonly lifeSign?: LifeSign;
 }
 
 /** What one run's visit to one queue needs besides its batches. */
@@ -54,6 +57,7 @@ const MOST_LOOKS = 5;
 
 class Visit {
   readonly #parts: VisitParts;
+  #endLifeSign: (() => void) | undefined;
   #slot: RunSlot | undefined;
   #waiting: RunSlot | undefined;
   #holders: readonly SlotHolder[] = [];
@@ -82,9 +86,16 @@ class Visit {
   }
 
   async #drain(): Promise<BatchEnd> {
+    const lifeSign = this.#parts.onHost?.lifeSign;
     try {
-      return await drain({ ...this.#parts, admit: () => this.#admit() });
+      return await drain({
+        ...this.#parts,
+        admit: () => this.#admit(),
+        attemptBegins: (timeoutMs) => lifeSign?.attemptBegins(timeoutMs),
+        onRenew: () => lifeSign?.renew(),
+      });
     } finally {
+      this.#endLifeSign?.();
       this.#slot?.release();
       this.#slot = undefined;
       this.#endStretch();
@@ -92,17 +103,23 @@ class Visit {
   }
 
   async #admit(): Promise<BatchEnd | undefined> {
-    const { onHost, clock, onBegin } = this.#parts;
+    const { onHost } = this.#parts;
     const answer = await onHost?.runs.takeSlot({ max: onHost.maxRuns, waits: () => this.#mayWaitForSlot() });
     if (answer?.kind === "full") {
       this.#holders = answer.holders;
       return this.#reached() ?? "full";
     }
-    this.#slot = answer?.slot;
+    this.#begin(answer?.slot);
+    return undefined;
+  }
+
+  #begin(slot: RunSlot | undefined): void {
+    const { onHost, clock, onBegin, timeoutMs } = this.#parts;
+    this.#slot = slot;
+    if (slot !== undefined) this.#endLifeSign = onHost?.lifeSign?.for(slot, timeoutMs);
     this.#endEffort = beginEffort();
     onHost?.runs.begin(clock.now());
     onBegin?.();
-    return undefined;
   }
 
   #endStretch(): void {

@@ -30,7 +30,7 @@ export function waitingHint({ effort, tasks, concurrency }: WorkSeen): string | 
   if ((effort.ms * concurrency) / tasks < LEAST_TASK_MS) return undefined;
   const busy = Math.max(1 - effort.idleMs / effort.ms, 0.001);
   if (1 - busy < LEAST_WAITING) return undefined;
-  const most = (SHARE_TO_TRY * concurrency) / busy;
+  const most = Math.round((SHARE_TO_TRY * concurrency) / busy);
   const toTry = TO_TRY.findLast((step) => step <= most);
   if (toTry === undefined || toTry <= concurrency) return undefined;
   return `${String(Math.floor((1 - busy) * 100))} % of the time waiting: try concurrency = ${String(toTry)}`;

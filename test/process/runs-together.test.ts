@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
@@ -7,6 +7,7 @@ import { makeProject, tally, type Ended, type Project, type Running } from "../s
 const HANDLER = `
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { task } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
 const log = (line) => appendFileSync("./worker.log", line + "\\n");
 export default class Worker {
   note(n) { log("note " + n + " " + process.pid + " " + Date.now()); }
@@ -16,6 +17,10 @@ export default class Worker {
     log("end " + n + " " + process.pid);
   }
   fail(n) { throw new Error("no user " + n); }
+  block() {
+    log("block " + task().attempt);
+    while (task().attempt === 1);
+  }
 }
 `;
 
@@ -56,6 +61,39 @@ describe.each(grounds)("runs on $name", (ground) => {
     afterEach(async () => {
       project.remove();
       await ground.tearDown();
+    });
+
+    /** The one file that says of a run at work that it is, and until when it may be silent. */
+    const slotFile = (): string => {
+      const runs = join(project.folder, "memq-data", "runs");
+      const [folder = ""] = readdirSync(runs).filter((name) => name.startsWith("default@"));
+      const [slot = ""] = readdirSync(join(runs, folder));
+      return join(runs, folder, slot);
+    };
+
+    test("one that a handler blocks for longer than it may is ended by the next, which goes on with the work", async () => {
+      await setUp("timeout = 30s\nretry = 1s");
+      await project.run("publish-task", ["block"]);
+      const blocked = project.start("runjobs");
+      await expect.poll(() => project.lines(), { timeout: 20_000 }).toEqual(["block 1"]);
+      const upSeconds = Number(process.hrtime.bigint() / 1_000_000_000n);
+      const silentFor = statSync(slotFile()).atimeMs / 1_000 - upSeconds;
+      expect(silentFor).toBeGreaterThan(60); // the timeout and a minute, from when it began
+      expect(silentFor).toBeLessThan(91);
+
+      await project.run("publish-task", ["note", "1"]);
+      expect((await project.run("runjobs")).stderr).toBe(""); // it may still be silent
+      utimesSync(slotFile(), 1, statSync(slotFile()).mtimeMs / 1_000);
+      await project.run("publish-task", ["note", "2"]);
+      const next = await project.run("runjobs");
+      expect(await blocked.ended).toMatchObject({ code: null, signal: "SIGKILL" });
+      expect(next.code).toBe(0);
+      expect(next.stderr).toContain(`:${String(blocked.process.pid)} that began `);
+      expect(next.stderr).toContain(
+        "did not come back from a handler that blocks, and was ended with SIGKILL",
+      );
+      const done = project.lines().map((line) => line.split(" ").slice(0, 2).join(" "));
+      expect(done.toSorted()).toEqual(["block 1", "block 2", "note 1", "note 2"]);
     });
 
     const publish = async (...args: string[]): Promise<string> => {

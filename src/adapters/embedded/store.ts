@@ -1,4 +1,5 @@
 import { livenessOf, thisProcess } from "../../host/process-identity.ts";
+import { upMs } from "../../host/up-time.ts";
 import type { Broker } from "../../ports/broker.ts";
 import { systemClock, type Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
@@ -39,14 +40,12 @@ export interface EmbeddedStore {
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000;
 
-const NS_PER_MS = 1_000_000n;
-
 /** How the processes of this host are told apart. */
 export const THIS_HOST: Processes = {
   self: thisProcess,
   livenessOf,
   // Monotonic since the host's start on Linux, the one system on which a process is seen to run.
-  upMs: () => Number(process.hrtime.bigint() / NS_PER_MS),
+  upMs,
 };
 
 /** The store in that folder. Nothing is loaded or touched before a queue of it is used. */

@@ -15,10 +15,11 @@ const children: ChildProcess[] = [];
 // Takes a slot when told to, says what it got, and holds it until its standard input ends.
 const CHILD = `
 import { takeSlot } from ${JSON.stringify(new URL("../../../src/host/run-slots.ts", import.meta.url).pathname)};
-const [folder, max, waits] = process.argv.slice(2);
+const [folder, max, waits, blocks] = process.argv.slice(2);
 process.stdout.write("ready\\n");
 process.stdin.once("data", async () => {
   const answer = await takeSlot(folder, { max: Number(max), waits: () => waits === "wait" });
+  if (blocks !== undefined) answer.slot?.mayBlock(Number(blocks));
   process.stdout.write(answer.kind + "\\n");
   if (answer.kind === "full") process.exit();
   process.stdin.on("end", () => { answer.slot.release(); process.stdout.write("released\\n"); });
@@ -54,8 +55,8 @@ interface Child {
   heard(): Promise<string>;
 }
 
-async function launch(max: number, waits = ""): Promise<Child> {
-  const child = spawn(process.execPath, [program, folder, String(max), waits], {
+async function launch(max: number, ...how: readonly string[]): Promise<Child> {
+  const child = spawn(process.execPath, [program, folder, String(max), ...how], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   children.push(child);
@@ -152,6 +153,30 @@ describe("slots of several processes", () => {
     expect(slotHolders(folder)).toEqual([]);
     expect((await takeSlot(folder, { max: 1 })).kind).toBe("slot");
     expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test("a process that is silent for longer than it said is ended, and told", async () => {
+    const child = await launch(1, "", "-1");
+    child.go();
+    expect(await child.heard()).toBe("slot");
+    const exit = once(child.process, "exit");
+    const stuck: unknown[] = [];
+    const answer = await takeSlot(folder, { max: 1, onStuck: (run) => stuck.push(run) });
+    expect(answer.kind).toBe("slot");
+    expect(await exit).toEqual([null, "SIGKILL"]);
+    const name = `${thisProcess().host}:${String(child.process.pid)}`;
+    expect(stuck).toEqual([{ name, sinceMs: expect.any(Number) as unknown }]);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test("a process that may still be silent keeps its slot, and one that never said anything too", async () => {
+    for (const how of [["", "60000"], []]) {
+      const child = await launch(1, ...how);
+      child.go();
+      await child.heard();
+      expect((await takeSlot(folder, { max: 1 })).kind).toBe("full");
+      await killed(child);
+    }
   });
 
   test("a stopped process keeps its slot", async () => {

@@ -3,10 +3,21 @@
 //   node scripts/build.mjs --for-tests  only when a source is newer than the last build; faults of type are
 //                                       shown, and the tests run nevertheless
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { asFunction } from "./as-function.mjs";
 import { inFewChunks } from "./chunks.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -17,6 +28,10 @@ const commands = ["publish-task", "runjobs", "memq"];
 // Not bundled: a native addon, which finds its binary beside itself; a module that forks files of its
 // own and is only used by resident commands; and a peer that may not be there.
 const external = ["@photostructure/sqlite", "node-cron", "jiti"];
+
+// What the text of a function is given instead: see src/cli/launch.ts.
+const PLACE = { "import.meta.filename": "__filename", "import.meta.dirname": "__dirname" };
+const SCOPE = { ...PLACE, "performance.now": "$now" };
 
 const forTests = process.argv.includes("--for-tests");
 
@@ -60,10 +75,38 @@ async function bundleCommands(fresh) {
     external,
     alias: { memjs: "memjs/lib/memjs/server.js" }, // of memjs only its connection is used
     minifySyntax: true, // names and lines stay: stack traces are read by people
+    define: SCOPE,
     logLevel: "warning",
   });
-  const { metafile } = await build({ ...options, metafile: true });
+  const { metafile, outputFiles } = await build({ ...options, metafile: true, write: false });
+  const hash = createHash("sha256");
+  mkdirSync(join(fresh, "bin"));
+  for (const { path, text } of outputFiles) {
+    const chunk = asFunction(text);
+    hash.update(chunk);
+    writeFileSync(path, chunk);
+  }
   writeFileSync(join(fresh, "bin", "LICENSES.txt"), licencesOf(Object.keys(metafile.inputs)));
+  await buildLauncher(fresh, hash.digest("hex").slice(0, 12));
+}
+
+/**
+ * What the commands start with, which loads the others.
+ * @param {string} fresh
+ * @param {string} hash of all that it loads
+ */
+async function buildLauncher(fresh, hash) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["src/cli/launch.ts"],
+    outfile: join(fresh, "bin", "launch.cjs"),
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node20",
+    define: { ...PLACE, BUILD: JSON.stringify(hash) },
+    logLevel: "warning",
+  });
 }
 
 /**
@@ -97,7 +140,14 @@ function swapIn(fresh) {
 function isStale() {
   if (!existsSync(stamp)) return true;
   const builtAt = Date.parse(readFileSync(stamp, "utf8").trim()); // a line end makes it no date
-  const sources = ["src", "package.json", "tsconfig.json", "scripts/build.mjs", "scripts/chunks.mjs"];
+  const sources = [
+    "src",
+    "package.json",
+    "tsconfig.json",
+    "scripts/build.mjs",
+    "scripts/chunks.mjs",
+    "scripts/as-function.mjs",
+  ];
   return sources.some((path) => newestIn(join(root, path)) > builtAt);
 }
 

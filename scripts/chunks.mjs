@@ -26,54 +26,41 @@ const PARTS = {
   ],
 };
 
-// Loaded by Node before any script, or functions themselves: nothing is gained by taking them later.
+// Loaded by Node before any script: nothing is gained by taking them later.
 const TAKEN_AT_ONCE = [
+  "node:events",
   "node:fs",
+  "node:module",
   "node:path",
   "node:url",
   "node:util",
-  "node:events",
-  "node:stream",
-  "node:module",
+  "node:vm",
 ];
 
 /**
- * Takes Node's own modules when something of them is first used. An import statement takes them at once, those that
- * are rarely needed too, and reads every lazy property on the way: of node:fs alone that costs some milliseconds.
+ * Takes the other modules of Node when something of them is first used.
  * @type {Plugin}
  */
 const builtinsOnUse = {
   name: "builtins-on-use",
   setup(bundler) {
-    bundler.onResolve({ filter: /^[a-z_:/]+$/ }, ({ path, kind }) =>
-      isBuiltin(path) && kind !== "dynamic-import"
-        ? { path: `node:${path.replace("node:", "")}`, namespace: "builtin" }
-        : undefined,
-    );
+    bundler.onResolve({ filter: /^[a-z_:/]+$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path) || kind === "dynamic-import") return undefined;
+      const name = `node:${path.replace("node:", "")}`;
+      return TAKEN_AT_ONCE.includes(name)
+        ? { path: name, external: true }
+        : { path: name, namespace: "builtin" };
+    });
     bundler.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({ contents: builtinOf(path) }));
   },
 };
 
 /** @param {string} path */
 function builtinOf(path) {
-  if (TAKEN_AT_ONCE.includes(path)) return `module.exports = process.getBuiltinModule("${path}");`;
   const names = Object.keys(/** @type {object} */ (process.getBuiltinModule(path))).join();
   return `let taken; for (const name of "${names}".split(","))
     Object.defineProperty(exports, name, { enumerable: true, get: () => (taken ??= process.getBuiltinModule("${path}"))[name] });`;
 }
-
-// `performance` makes Node load ten modules when it is first said; this clock is there.
-const CLOCK = "memq:clock";
-/** @type {Plugin} */
-const clock = {
-  name: "clock",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^memq:clock$/ }, () => ({ path: "clock", namespace: "clock" }));
-    bundler.onLoad({ filter: /./, namespace: "clock" }, () => ({
-      contents: "export const elapsedMs = () => Number(process.hrtime.bigint()) / 1e6;",
-    }));
-  },
-};
 
 /**
  * The options of a build whose commands load one file for what all of them need, and one for each of the PARTS.
@@ -81,10 +68,9 @@ const clock = {
  * @returns {Promise<import("esbuild").BuildOptions>}
  */
 export async function inFewChunks(options) {
-  const plugins = [clock, builtinsOnUse];
-  const shared = { ...options, splitting: true, inject: [CLOCK], define: { "performance.now": "elapsedMs" } };
-  const { metafile } = await build({ ...shared, plugins, metafile: true, write: false });
-  return { ...shared, plugins: [together(metafile.inputs, options), ...plugins] };
+  const shared = { ...options, splitting: true };
+  const { metafile } = await build({ ...shared, plugins: [builtinsOnUse], metafile: true, write: false });
+  return { ...shared, plugins: [together(metafile.inputs, options), builtinsOnUse] };
 }
 
 /** @param {string} path */

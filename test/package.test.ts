@@ -66,14 +66,14 @@ describe("the package, packed and installed where nothing else is", () => {
   });
 
   test("holds what users need and nothing else", () => {
-    const wanted = /^(dist\/|docs\/.*\.md$|scripts\/(publish-task|runjobs|memq)$)/;
+    const wanted = /^(dist\/|docs\/.*\.md$|scripts\/(publish-task|runjobs|memq|package\.json)$)/;
     expect(packed.filter((path) => !wanted.test(path)).sort()).toEqual([
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
       "package.json",
     ]);
-    expect(packed.filter((path) => /\.tsbuildinfo$|^dist\/(cli\/|\.)/.test(path))).toEqual([]);
+    expect(packed.filter((path) => /\.tsbuildinfo$|^dist\/(cli\/|bin\/code\/|\.)/.test(path))).toEqual([]);
     expect(packed).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/testing.d.ts"]));
   });
 

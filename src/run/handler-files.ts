@@ -151,7 +151,7 @@ async function importWithJiti(path: string, refused: Error): Promise<Record<stri
 
 /** jiti as the user's project has it, else as installed beside memq. */
 async function loadJiti(path: string): Promise<Jiti | undefined> {
-  for (const from of [path, import.meta.url]) {
+  for (const from of [path, import.meta.filename]) {
     try {
       const found = createRequire(from).resolve("jiti");
       return (await import(pathToFileURL(found).href)) as Jiti;

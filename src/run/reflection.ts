@@ -60,21 +60,15 @@ function* ownPrototypes(handler: HandlerClass): Generator<object> {
 }
 
 // Node's own classes are written in JavaScript: nothing in their text tells them from the user's.
-const NODE_CLASSES: readonly unknown[] = [
-  EventEmitter,
-  Stream,
-  Readable,
-  Writable,
-  Duplex,
-  Transform,
-  PassThrough,
-];
+// Streams are loaded when this is first asked: an empty run has no class to look at.
+const isNodeClass = (maker: unknown): boolean =>
+  [EventEmitter, Stream, Readable, Writable, Duplex, Transform, PassThrough].some((own) => own === maker);
 
 function isBuiltIn(prototype: object): boolean {
   if (prototype === Object.prototype) return true;
   const maker: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   if (typeof maker !== "function") return false;
-  return NODE_CLASSES.includes(maker) || isGlobal(maker) || isNative(maker);
+  return isNodeClass(maker) || isGlobal(maker) || isNative(maker);
 }
 
 /** EventTarget, Request and the like; what a user puts there is enumerable. */

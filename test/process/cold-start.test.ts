@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
@@ -23,7 +23,7 @@ const WITNESS = `
 `;
 
 interface Loaded {
-  /** The first words of the bundled files, e.g. "publish-task", "embedded", "chunk". */
+  /** The first words of the bundled files, e.g. "launch", "publish-task", "embedded", "chunk". */
   readonly files: readonly string[];
   /** Source modules and packages whose code those files hold. */
   readonly modules: readonly string[];
@@ -33,10 +33,9 @@ interface Loaded {
 /** What one command loads, from its start to its end. */
 function loadedBy(project: Project, command: string, args: readonly string[] = []): Loaded {
   const witnessed = join(project.folder, "witnessed.json");
-  const witness = `data:text/javascript,${encodeURIComponent(
-    `import { createRequire } from "node:module"; const require = createRequire("file:///");${WITNESS}`,
-  )}`;
-  execFileSync(process.execPath, ["--import", witness, join(root, "scripts", command), ...args], {
+  const witness = join(project.folder, "witness.cjs"); // a module would bring Node's loader of modules along
+  writeFileSync(witness, WITNESS);
+  execFileSync(process.execPath, ["--require", witness, join(root, "scripts", command), ...args], {
     cwd: project.folder,
     env: { PATH: process.env["PATH"], HOME: project.folder, WITNESSED: witnessed },
     stdio: ["ignore", "pipe", "pipe"],
@@ -47,7 +46,7 @@ function loadedBy(project: Project, command: string, args: readonly string[] = [
   };
   const paths = urls.filter((url) => url.includes("/dist/bin/")).map((url) => new URL(url).pathname);
   return {
-    files: paths.map((path) => /([^/]+?)(?:-[A-Z0-9]{8})?\.js$/.exec(path)?.[1] ?? path),
+    files: paths.map((path) => /([^/]+?)(?:-[A-Z0-9]{8})?\.c?js$/.exec(path)?.[1] ?? path),
     modules: paths.flatMap(modulesIn),
     builtin: builtin.map((name) => name.replace("NativeModule ", "")),
   };
@@ -70,7 +69,7 @@ describe("on the embedded store", () => {
 
   test("one publish loads the core, the store, and nothing of runs, memcached or schedules", () => {
     const loaded = loadedBy(project, "publish-task", ["push", "a"]);
-    expect(loaded.files).toEqual(["publish-task", "chunk", "embedded", "chunk"]);
+    expect(loaded.files).toEqual(["launch", "publish-task", "chunk", "embedded", "chunk"]);
     expect(under(loaded, "src/adapters/embedded/")).not.toEqual([]);
     expect(under(loaded, "src/adapters/memcached/")).toEqual([]);
     expect(under(loaded, "src/run/")).toEqual([]);
@@ -82,7 +81,7 @@ describe("on the embedded store", () => {
   test("an empty run loads the core, the run and the store, and no calendar", () => {
     loadedBy(project, "runjobs"); // takes the task of the test above
     const loaded = loadedBy(project, "runjobs");
-    expect(loaded.files).toEqual(["runjobs", "chunk", "chunk", "run", "embedded", "chunk"]);
+    expect(loaded.files).toEqual(["launch", "runjobs", "chunk", "chunk", "run", "embedded", "chunk"]);
     expect(under(loaded, "src/adapters/memcached/")).toEqual([]);
     expect(under(loaded, "src/schedule/")).toEqual([]);
     expect(packagesOf(loaded)).toEqual(["ini"]);
@@ -106,7 +105,7 @@ describe.skipIf(noMemcached !== undefined)("on memcached", () => {
   test("one publish loads nothing of the embedded store, and of memjs its connection", () => {
     loadedBy(project, "publish-task", ["push", "a"]); // meets the server for the first time
     const loaded = loadedBy(project, "publish-task", ["push", "a"]);
-    expect(loaded.files).toEqual(["publish-task", "chunk", "memcached", "chunk"]);
+    expect(loaded.files).toEqual(["launch", "publish-task", "chunk", "memcached", "chunk"]);
     expect(under(loaded, "src/adapters/embedded/")).toEqual([]);
     expect(under(loaded, "src/run/")).toEqual([]);
     expect(under(loaded, "node_modules/memjs/")).not.toContain("node_modules/memjs/lib/memjs/memjs.js");
@@ -117,7 +116,7 @@ describe.skipIf(noMemcached !== undefined)("on memcached", () => {
   test("an empty run loads nothing of the embedded store", () => {
     loadedBy(project, "runjobs");
     const loaded = loadedBy(project, "runjobs");
-    expect(loaded.files).toEqual(["runjobs", "chunk", "chunk", "run", "memcached", "chunk"]);
+    expect(loaded.files).toEqual(["launch", "runjobs", "chunk", "chunk", "run", "memcached", "chunk"]);
     expect(under(loaded, "src/adapters/embedded/")).toEqual([]);
     expect(costly(loaded)).toEqual([]);
   });

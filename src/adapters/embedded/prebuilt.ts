@@ -1,6 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 /** The package that brings SQLite where Node's own is missing or too old. */
 export const PACKAGE = "@photostructure/sqlite";
@@ -35,7 +34,7 @@ function prebuiltFile(): string | undefined {
 }
 
 function packageFolder(): string | undefined {
-  let folder = dirname(fileURLToPath(import.meta.url));
+  let folder = import.meta.dirname;
   for (;;) {
     const candidate = join(folder, "node_modules", PACKAGE);
     if (existsSync(join(candidate, "package.json"))) return candidate;
@@ -46,7 +45,7 @@ function packageFolder(): string | undefined {
 }
 
 /** The part of the package, or of the way to it, that this user may not read; undefined when there is none. */
-export function unreadablePart(from = dirname(fileURLToPath(import.meta.url))): string | undefined {
+export function unreadablePart(from = import.meta.dirname): string | undefined {
   const modules = join(from, "node_modules");
   const folder = join(modules, PACKAGE);
   const ways = [modules, dirname(folder), folder, join(folder, "prebuilds")].filter((path) =>

@@ -112,7 +112,7 @@ function loadBuiltin(): SqliteModule | undefined {
 function loadInstalled(): SqliteModule | undefined {
   try {
     // `require` takes half the time of `import` here, and every command pays for it.
-    return (loadPrebuilt() ?? createRequire(import.meta.url)(PACKAGE)) as SqliteModule;
+    return (loadPrebuilt() ?? createRequire(import.meta.filename)(PACKAGE)) as SqliteModule;
   } catch {
     return undefined; // not installed, or without a binary for this system: said by SQLITE_MISSING
   }

@@ -124,9 +124,9 @@ class KeptCode {
   }
 }
 
-/** In one go: others read it meanwhile. */
+/** In one go, and flushed: others read it meanwhile, and V8 takes what has the right length, torn or not. */
 function put(path: string, bytes: Buffer): void {
   const unfinished = `${path}.${String(process.pid)}`;
-  writeFileSync(unfinished, bytes, { mode: 0o644 });
+  writeFileSync(unfinished, bytes, { mode: 0o644, flush: true });
   renameSync(unfinished, path);
 }

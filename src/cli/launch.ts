@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Script } from "node:vm";
@@ -34,7 +42,7 @@ export function launch(command: string): void {
   process.on("exit", (code) => {
     if (isUnderWay && code === HALTED) writeSync(STDERR, `${command}: came to a halt before its end [BUG]\n`);
     // A mere --help would keep next to nothing of what the others need.
-    if (code === 0 && chunks.count > atStart) chunks.keepCode();
+    if (code === 0 && chunks.count > atStart && wasShort()) chunks.keepCode();
   });
   void main(process.argv.slice(2), process).then((code) => {
     isUnderWay = false;
@@ -43,6 +51,13 @@ export function launch(command: string): void {
 }
 
 const STDERR = 2;
+
+/** A long call has let go of much of the code that it started with: V8 drops what has not run for a while. */
+function wasShort(): boolean {
+  const { user, system } = process.cpuUsage();
+  return user + system < SHORT_US;
+}
+const SHORT_US = 500_000;
 
 interface Loaded {
   readonly exports: Exports;
@@ -77,8 +92,9 @@ class Chunks {
   };
 
   keepCode(): void {
-    const wanting = [...this.#loaded].filter(([, { script }]) => script.cachedDataRejected !== false);
-    if (wanting.length > 0) this.#kept?.keep(wanting.map(([name, { script }]) => [name, script]));
+    const scripts = [...this.#loaded].map(([name, { script }]) => [name, script] as const);
+    const isWhole = scripts.every(([, { cachedDataRejected }]) => cachedDataRejected === false);
+    if (!isWhole || this.#kept?.isLearning === true) this.#kept?.keep(scripts);
   }
 }
 
@@ -100,9 +116,12 @@ const isPlainNode = (): boolean =>
  */
 class KeptCode {
   readonly #folder: string;
+  /** A character for each call that kept code. */
+  readonly #calls: string;
 
   constructor(command: string) {
     this.#folder = join(FOLDER, "code", `${BUILD}-${process.version}-${process.arch}`, command);
+    this.#calls = join(this.#folder, "calls");
   }
 
   of(name: string): Buffer | undefined {
@@ -113,16 +132,24 @@ class KeptCode {
     }
   }
 
+  /** V8 makes code of what a call uses: a few calls know more than the first, and each adds to what was kept. */
+  get isLearning(): boolean {
+    return (statSync(this.#calls, { throwIfNoEntry: false })?.size ?? 0) < TEACHERS;
+  }
+
   keep(scripts: readonly (readonly [name: string, Script])[]): void {
     if (process.getuid !== undefined && process.getuid() !== statSync(FOLDER).uid) return;
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o755 });
       for (const [name, script] of scripts) put(join(this.#folder, name), script.createCachedData());
+      appendFileSync(this.#calls, ".");
     } catch {
       // the folder is not to be written: commands start slower, and do the same
     }
   }
 }
+
+const TEACHERS = 3;
 
 /** In one go, and flushed: others read it meanwhile, and V8 takes what has the right length, torn or not. */
 function put(path: string, bytes: Buffer): void {

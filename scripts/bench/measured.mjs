@@ -1,138 +1,114 @@
-// One measurement in a process of its own, so that none warms up the next; its figures go to stdout as JSON.
-//   node measured.mjs WHAT COUNT FOLDER [PORT]
-import { once } from "node:events";
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
-import { connect } from "node:net";
-import { join } from "node:path";
-import { open } from "../../dist/index.js";
+// One measurement of one client in a process of its own, so that none warms up the next; its figures go to stdout.
+//   node measured.mjs CLIENT WHAT SETTING     SETTING is JSON: see Setting
+import { writeSync } from "node:fs";
+import { jsonIn } from "./json.mjs";
+import { enter, nobody } from "./roll-call.mjs";
 
-const [what = "", countText = "0", folder = ".", port = "0"] = process.argv.slice(2);
-const count = Number(countText);
+/**
+ * What all clients can do; each publishes and works off in the way that its own documentation recommends.
+ * @typedef {object} Client
+ * @property {(nth: number) => unknown} publish one task; resolves when the queue says that it is kept
+ * @property {(span: { first: number, count: number }) => Promise<unknown>} publishAll resolves when all are kept
+ * @property {(work: Work) => Promise<unknown>} work resolves when all that was handled is acknowledged
+ * @property {() => number | Promise<number>} [waiting] how many tasks wait
+ * @property {() => unknown} close
+ */
+/**
+ * @typedef {object} Work
+ * @property {(id: string) => void | Promise<void>} handle
+ * @property {number} limit so many tasks are enough
+ * @property {boolean} stays it goes on to wait when nothing is left
+ */
+/**
+ * @typedef {object} Setting
+ * @property {string} folder
+ * @property {number} port
+ * @property {string} peers the folder of the peers' packages
+ * @property {number} first
+ * @property {number} count for a drain: that many at most, 0: all
+ * @property {boolean} [together] says "ready", and begins at the first sign on stdin
+ */
 
-// The task of all rows: 120 bytes of JSON, for a handler that does nothing.
-const TEXT = "the order of this customer is on its way and arrives today..";
-/** @param {number} nth @returns {[string, string]} */
-const argsOf = (nth) => [String(1_000_000 + nth), TEXT];
-/** @param {number} nth */
-const jsonOf = (nth) => `${JSON.stringify({ class: "PushWorker", method: "push", args: argsOf(nth) })}\n`;
-// Writing piece by piece would measure the system's calls, one single piece the memory.
-const PIECE_CHARS = 64 * 1024;
+const [name = "", what = "", text = "{}"] = process.argv.slice(2);
+const setting = /** @type {Setting} */ (jsonIn(text));
+/** @type {unknown} */
+const imported = await import(`./clients/${name}.mjs`);
+const { connected } = /** @type {{ connected: (setting: Setting) => Promise<Client> }} */ (imported);
 
-/** @type {Record<string, () => Promise<object>>} */
+/** @type {Record<string, (client: Client) => Promise<object>>} */
 const MEASUREMENTS = {
-  /** Floor: a line appended and synced, `count` times. */
-  "append-each": () =>
-    inFile((file) => {
-      for (let nth = 0; nth < count; nth++) {
-        writeSync(file, jsonOf(nth));
-        fsyncSync(file);
-      }
-    }),
-  /** Floor: as many lines written and synced once. */
-  "append-all": () =>
-    inFile((file) => {
-      for (const piece of pieces()) writeSync(file, piece);
-      fsyncSync(file);
-    }),
-  /** Floor: a line sent over loopback and echoed, `count` times. */
-  "ping-pong": async () => {
-    const socket = connect({ port: Number(port), noDelay: true });
-    await once(socket, "connect");
-    return timed(async () => {
-      for (let nth = 0; nth < count; nth++) {
-        socket.write(jsonOf(nth));
-        await once(socket, "data");
-      }
-    }).finally(() => socket.destroy());
+  "publish-each": published,
+  "publish-all": async (client) => {
+    await client.publishAll(setting);
+    return {};
   },
-  /** Floor: as many lines sent over loopback in one go, and the last answer awaited. */
-  "send-all": async () => {
-    const socket = connect({ port: Number(port), noDelay: true });
-    await once(socket, "connect");
-    let left = 0;
-    const answered = new Promise((resolve) => {
-      socket.on("data", (bytes) => {
-        left -= bytes.length;
-        if (left <= 0) resolve(undefined);
-      });
+  drain: drained,
+  /** Dies as by kill -9 at the moment that the last one is kept. */
+  "publish-and-die": async (client) => {
+    await published(client);
+    say({ ms: 0 });
+    process.kill(process.pid, "SIGKILL");
+    return new Promise(() => undefined);
+  },
+  /** Takes a task, and is at it for ever. */
+  hold: async (client) => {
+    const handle = () => {
+      say({ held: true });
+      return new Promise(() => undefined);
+    };
+    await client.work({ handle: /** @type {Work["handle"]} */ (handle), limit: 1, stays: true });
+    return {};
+  },
+  /** Waits for a task, and does it. */
+  rescue: async (client) => {
+    say({ ready: true });
+    await client.work({
+      handle: () => {
+        say({ done: true });
+      },
+      limit: 1,
+      stays: true,
     });
-    left = count * Buffer.byteLength(jsonOf(0));
-    return timed(async () => {
-      for (const piece of pieces()) if (!socket.write(piece)) await once(socket, "drain");
-      await answered;
-    }).finally(() => socket.destroy());
+    return {};
   },
-  "publish-each": () =>
-    withMemq((memq) =>
-      timed(async () => {
-        for (let nth = 0; nth < count; nth++) await memq.publish("push", argsOf(nth));
-      }),
-    ),
-  "publish-all": () =>
-    withMemq((memq) =>
-      timed(async () => {
-        const { kept } = await memq.publishMany(calls());
-        return { kept };
-      }),
-    ),
-  /** Drains, at most `count` tasks. */
-  drain: () =>
-    withMemq(async (memq) => {
-      const figures = await timed(async () => {
-        const [queue] = (await memq.run({ maxTasks: count })).queues;
-        return { done: queue?.done, dead: queue?.dead, failure: queue?.failure?.message };
-      });
-      return { ...figures, peakMb: process.resourceUsage().maxRSS / 1024 };
-    }),
+  waiting: async (client) => ({ waiting: await client.waiting?.() }),
 };
 
 const measure = MEASUREMENTS[what];
 if (measure === undefined) throw new Error(`there is no measurement ${what}`);
-console.log(JSON.stringify(await measure()));
+const client = await connected(setting);
+if (setting.together === true) await sign();
+const beganMs = performance.now();
+const found = await measure(client);
+const ms = performance.now() - beganMs;
+await client.close();
+say({ ms, beganAtMs: performance.timeOrigin + beganMs, ...found });
 
-/**
- * @param {() => object | void | Promise<object | void>} work
- * @returns {Promise<object>}
- */
-async function timed(work) {
-  const beganMs = performance.now();
-  const found = await work();
-  return { ms: performance.now() - beganMs, ...found };
+/** @param {Client} client */
+async function published(client) {
+  const { first, count } = setting;
+  for (let nth = first; nth < first + count; nth++) await client.publish(nth);
+  return {};
 }
 
-/** @param {(file: number) => void} work */
-async function inFile(work) {
-  const file = openSync(join(folder, "floor.txt"), "w");
-  try {
-    return await timed(() => {
-      work(file);
-    });
-  } finally {
-    closeSync(file);
-  }
+/** @param {Client} client */
+async function drained(client) {
+  const roll = nobody();
+  const handle = (/** @type {string} */ id) => {
+    enter(roll, id);
+  };
+  const limit = setting.count === 0 ? Number.POSITIVE_INFINITY : setting.count;
+  await client.work({ handle, limit, stays: false });
+  return { roll, peakMb: process.resourceUsage().maxRSS / 1024 };
 }
 
-function* pieces() {
-  let piece = "";
-  for (let nth = 0; nth < count; nth++) {
-    piece += jsonOf(nth);
-    if (piece.length < PIECE_CHARS) continue;
-    yield piece;
-    piece = "";
-  }
-  yield piece;
+async function sign() {
+  say({ ready: true });
+  await new Promise((resolve) => process.stdin.once("data", resolve));
+  process.stdin.destroy();
 }
 
-function* calls() {
-  for (let nth = 0; nth < count; nth++) yield { method: "push", args: argsOf(nth) };
-}
-
-/** @param {(memq: Awaited<ReturnType<typeof open>>) => Promise<object>} work */
-async function withMemq(work) {
-  const memq = await open(join(folder, "config.ini"));
-  try {
-    return await work(memq);
-  } finally {
-    await memq.close();
-  }
+/** @param {object} line */
+function say(line) {
+  writeSync(1, `${JSON.stringify(line)}\n`);
 }

@@ -1,200 +1,212 @@
-// Where a measurement takes place: a project in a folder of its own, and the processes that work on it.
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { ended, killed, started, succeeded } from "./child.mjs";
+import { bytesBelow } from "./daemons.mjs";
+import { jsonIn } from "./json.mjs";
+import { command, rescueMs } from "./memq-project.mjs";
+import { freePort } from "./port.mjs";
+import { both, faultIn, nobody, rollOf } from "./roll-call.mjs";
+import { Server } from "./server.mjs";
+import { argsOf } from "./task.mjs";
+import { until } from "./waiting.mjs";
 
-const scripts = join(import.meta.dirname, "..");
-const MEMCACHED_MB = 4096; // a million tasks need more than its default of 64 MB; -M: full is an error, not a loss
+/** @typedef {import("./contenders.mjs").Contender} Contender */
+/** @typedef {import("./roll-call.mjs").RollCall} RollCall */
+/** @typedef {{ first?: number, count: number }} Span */
+/** @typedef {{ ms: number, beganAtMs: number, roll?: RollCall, peakMb?: number, waiting?: number }} Figures */
 
-// `once` stays until the file that tells that it began is there, as a task does whose process is killed.
-const HANDLER = `import { existsSync, writeFileSync } from "node:fs";
-export default class PushWorker {
-  push() {}
-  async stay() {
-    if (existsSync("began")) return;
-    writeFileSync("began", "");
-    await new Promise((resolve) => setTimeout(resolve, 600_000));
+const MEASURED = join(import.meta.dirname, "measured.mjs");
+const MUCH_MS = 300_000; // for a million tasks; other measurements get the usual time
+const MANY = 200_000;
+const ALL = 0; // said to a drain
+/** A task of a dead consumer that nobody has got by then is not waited for. */
+export const RESCUE_WITHIN_MS = 15_000;
+
+/** A contender at work, in a folder of its own and with a server of its own. */
+export class Place {
+  /** @type {Server | undefined} */
+  #server;
+  #sent = nobody();
+  #arrived = nobody();
+
+  /** @param {Contender} contender @param {import("./daemons.mjs").Home & { peers: string }} home */
+  constructor(contender, home) {
+    this.contender = contender;
+    this.home = home;
+  }
+
+  /** @param {Contender} contender @param {{ above: string, peers: string }} where */
+  static async open(contender, { above, peers }) {
+    const folder = join(above, contender.client + (await freePort()).toString());
+    mkdirSync(folder);
+    const spare = /** @type {const} */ ([await freePort(), await freePort()]);
+    const place = new Place(contender, { folder, peers, port: await freePort(), spare });
+    contender.prepare?.(place.home);
+    await place.startServer();
+    return place;
+  }
+
+  async startServer() {
+    if (this.contender.daemon !== undefined) {
+      this.#server = await Server.start(this.contender.daemon, this.home);
+    }
+  }
+
+  async killServer() {
+    await this.#server?.kill();
+    this.#server = undefined;
+  }
+
+  async close() {
+    await this.killServer();
+    rmSync(this.home.folder, { recursive: true, force: true });
+  }
+
+  /** With nothing of what was before. */
+  async renew() {
+    await this.killServer();
+    rmSync(this.home.folder, { recursive: true, force: true });
+    mkdirSync(this.home.folder);
+    this.contender.prepare?.(this.home);
+    await this.startServer();
+    this.#sent = nobody();
+    this.#arrived = nobody();
+  }
+
+  /** What its tasks occupy, and what it needs without them. */
+  async bytes() {
+    if (this.#server !== undefined) return this.#server.bytes();
+    return bytesBelow(join(this.home.folder, this.contender.store ?? "."));
+  }
+
+  /** Publishes one after the other; milliseconds. @param {Span} span */
+  async publishEach(span) {
+    this.#sent = both(this.#sent, rollOf({ first: 0, ...span }));
+    return (await this.#measured("publish-each", span)).ms;
+  }
+
+  /** Publishes as a bulk; milliseconds. @param {Span} span */
+  async publishAll(span) {
+    this.#sent = both(this.#sent, rollOf({ first: 0, ...span }));
+    return (await this.#measured("publish-all", span)).ms;
+  }
+
+  /** Publishes one after the other, and is killed -9 at the moment that the last one is kept. @param {Span} span */
+  async publishAndDie(span) {
+    this.#sent = both(this.#sent, rollOf({ first: 0, ...span }));
+    const process = this.#start("publish-and-die", span);
+    if ((await process.end) !== "SIGKILL") throw new Error(process.said.error);
+  }
+
+  /** How many tasks wait, says the queue itself. */
+  async waiting() {
+    return (await this.#measured("waiting", { count: 0 })).waiting ?? Number.NaN;
+  }
+
+  /**
+   * Works off what waits, by so many processes at once.
+   * @param {{ processes?: number, limit?: number }} [how] default: one, all
+   */
+  async drain({ processes = 1, limit = ALL } = {}) {
+    const runs = Array.from({ length: processes }, () =>
+      this.#start("drain", { count: limit, together: true }),
+    );
+    await Promise.all(
+      runs.map(({ said, end }) => Promise.race([end, until("it is ready", () => said.out !== "")])),
+    );
+    for (const { child } of runs) child.stdin?.write("go\n");
+    await Promise.all(runs.map((run) => succeeded(run, MUCH_MS)));
+    const found = runs.map(figuresOf);
+    for (const { roll } of found) this.#arrived = both(this.#arrived, roll ?? nobody());
+    const beganAtMs = Math.min(...found.map((each) => each.beganAtMs));
+    return {
+      ms: Math.max(...found.map((each) => each.beganAtMs + each.ms)) - beganAtMs,
+      peakMb: Math.max(...found.map(({ peakMb = 0 }) => peakMb)),
+      count: found.reduce((sum, { roll }) => sum + (roll?.count ?? 0), 0),
+    };
+  }
+
+  /** @throws when a task that was published since the last time did not arrive, or not once */
+  assertAllArrived() {
+    const fault = faultIn(this.#sent, this.#arrived);
+    this.#sent = nobody();
+    this.#arrived = nobody();
+    if (fault !== undefined) throw new Error(fault);
+  }
+
+  /** One publish as a process, as from a shell; milliseconds of the whole process. */
+  async publishCommand() {
+    const { folder } = this.home;
+    this.#sent = both(this.#sent, rollOf({ first: 0, count: 1 }));
+    if (!this.contender.isOurs) return (await this.#run("publish-each", { count: 1 })).ms;
+    const { ms, out } = await command("publish-task", folder, "push", ...argsOf(0));
+    if (out.trim() === "") throw new Error("publish-task printed no id");
+    return ms;
+  }
+
+  /** A batch run that finds nothing, as cron starts it; milliseconds of the whole process. */
+  async runCommand() {
+    if (!this.contender.isOurs) return (await this.#run("drain", { count: ALL })).ms;
+    return (await command("runjobs", this.home.folder)).ms;
+  }
+
+  /** Milliseconds of `memq status`. */
+  async statusCommand() {
+    return (await command("memq", this.home.folder, "status", "--json")).ms;
+  }
+
+  /** Milliseconds from kill -9 of a consumer to the end of its task in another; infinite when that takes too long. */
+  async rescue() {
+    if (this.contender.isOurs) return rescueMs(this.home.folder);
+    await this.#measured("publish-each", { count: 1 });
+    const holder = this.#start("hold", { count: 1 });
+    await until("it takes the task", () => holder.said.out.includes("held"));
+    const heir = this.#start("rescue", { count: 1 });
+    await until("the other one is ready", () => heir.said.out.includes("ready"));
+    const beganMs = performance.now();
+    await killed(holder);
+    try {
+      await until("the other one does the task", () => heir.said.out.includes("done"), RESCUE_WITHIN_MS);
+      return performance.now() - beganMs;
+    } catch {
+      return Number.POSITIVE_INFINITY;
+    } finally {
+      await killed(heir);
+    }
+  }
+
+  /** @param {string} what @param {Span & { together?: boolean }} setting @returns {Promise<Figures>} */
+  async #measured(what, setting) {
+    const process = this.#start(what, setting);
+    await succeeded(process, setting.count > MANY ? MUCH_MS : undefined);
+    return figuresOf(process);
+  }
+
+  /** @param {string} what @param {Span & { together?: boolean }} setting */
+  #start(what, setting) {
+    const input = setting.together === true;
+    return started(process.execPath, this.#commandOf(what, setting), { cwd: this.home.folder, input });
+  }
+
+  /** @param {string} what @param {Span} setting */
+  #run(what, setting) {
+    return ended(process.execPath, this.#commandOf(what, setting), { cwd: this.home.folder });
+  }
+
+  /** @param {string} what @param {Span} setting */
+  #commandOf(what, setting) {
+    const { folder, port, peers } = this.home;
+    return [
+      MEASURED,
+      this.contender.client,
+      what,
+      JSON.stringify({ folder, port, peers, first: 0, ...setting }),
+    ];
   }
 }
-`;
 
-/**
- * @typedef {object} Place
- * @property {string} name
- * @property {string} folder
- * @property {() => Promise<number>} bytes what its tasks occupy
- * @property {() => Promise<void>} close
- */
-
-/** @param {string} name @param {string} folder @param {string} config */
-function makeProject(name, folder, config) {
-  mkdirSync(folder);
-  writeFileSync(join(folder, "config.ini"), `classname = PushWorker\nhandlers = worker.mjs\n${config}`);
-  writeFileSync(join(folder, "worker.mjs"), HANDLER);
-  return { name, folder };
-}
-
-/** @param {string} above @returns {Place} */
-export function embeddedPlace(above) {
-  const project = makeProject("embedded", join(above, "embedded"), "");
-  const store = join(project.folder, "memq-data");
-  const sizes = () =>
-    existsSync(store) ? readdirSync(store).map((file) => statSync(join(store, file)).size) : [];
-  return {
-    ...project,
-    bytes: () => Promise.resolve(sizes().reduce((sum, bytes) => sum + bytes, 0)),
-    close: () => Promise.resolve(),
-  };
-}
-
-/** Undefined where memcached is not installed. @param {string} above @returns {Promise<Place | undefined>} */
-export async function memcachedPlace(above) {
-  if (spawnSync("memcached", ["--version"]).status !== 0) return undefined;
-  const port = await freePort();
-  const user = process.getuid?.() === 0 ? ["-u", "nobody"] : [];
-  const args = ["-l", "127.0.0.1", "-p", String(port), "-m", String(MEMCACHED_MB), "-M", ...user];
-  const server = spawn("memcached", args, { stdio: "ignore" });
-  const config = `queueip = 127.0.0.1\nqueueport = ${String(port)}\n`;
-  const project = makeProject("memcached", join(above, "memcached"), config);
-  await until(() => answers(port));
-  return {
-    ...project,
-    bytes: () => storedBytes(port),
-    close: async () => {
-      server.kill("SIGKILL");
-      await once(server, "exit");
-    },
-  };
-}
-
-/** A server that sends back what it gets. */
-export async function echoServer() {
-  const path = join(import.meta.dirname, "echo.mjs");
-  const server = spawn(process.execPath, [path], { stdio: ["ignore", "pipe", "inherit"] });
-  const said = await first(server.stdout, "data");
-  return { port: Number(String(said)), close: () => server.kill("SIGKILL") };
-}
-
-/**
- * A measurement's figures, from a process of its own.
- * @param {string} what
- * @param {number} count
- * @param {{ folder: string, port?: number }} where
- * @returns {Promise<{ ms: number, kept?: number, done?: number, dead?: number, failure?: string, peakMb?: number }>}
- */
-export async function measured(what, count, { folder, port = 0 }) {
-  const path = join(import.meta.dirname, "measured.mjs");
-  const { code, stdout } = await ended(
-    process.execPath,
-    [path, what, String(count), folder, String(port)],
-    folder,
-  );
-  if (code !== 0) throw new Error(`${what} in ${folder} ended with ${String(code)}`);
-  /** @type {unknown} */
-  const figures = JSON.parse(stdout);
-  return /** @type {{ ms: number }} */ (figures);
-}
-
-/**
- * A command of memq, timed from outside.
- * @param {string} name
- * @param {readonly string[]} args
- * @param {{ folder: string }} place
- */
-export async function command(name, args, { folder }) {
-  const result = await ended(process.execPath, [join(scripts, name), ...args], folder);
-  if (result.code !== 0) throw new Error(`${name} ${args.join(" ")} ended with ${String(result.code)}`);
-  return result;
-}
-
-/** An empty script of Node. @param {{ folder: string }} place */
-export const emptyScript = ({ folder }) => ended(process.execPath, ["-e", "0"], folder);
-
-/** Milliseconds from the kill of a run in the middle of a task to the end of that task in another run. @param {Place} place */
-export async function redelivery(place) {
-  await command("publish-task", ["stay"], place);
-  const run = spawn(process.execPath, [join(scripts, "runjobs")], { cwd: place.folder, stdio: "ignore" });
-  await until(() => Promise.resolve(existsSync(join(place.folder, "began"))));
-  run.kill("SIGKILL");
-  const beganMs = performance.now();
-  await until(async () => doneIn(await command("runjobs", ["--summary", "json"], place)) === 1);
-  return performance.now() - beganMs;
-}
-
-/** @param {{ stdout: string }} ended */
-function doneIn({ stdout }) {
-  /** @type {unknown} */
-  const report = JSON.parse(stdout);
-  return /** @type {{ queues: { done: number }[] }} */ (report).queues[0]?.done;
-}
-
-/**
- * @param {string} file
- * @param {readonly string[]} args
- * @param {string} cwd
- */
-async function ended(file, args, cwd) {
-  const beganMs = performance.now();
-  const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "inherit"] });
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += String(text)));
-  const code = await first(child, "close");
-  return { code, stdout, ms: performance.now() - beganMs };
-}
-
-/**
- * What the event tells first.
- * @param {import("node:events").EventEmitter} emitter
- * @param {string} event
- * @returns {Promise<unknown>}
- */
-const first = (emitter, event) =>
-  new Promise((resolve) => {
-    emitter.once(event, resolve);
-  });
-
-const PATIENCE_MS = 120_000;
-
-/** @param {() => Promise<boolean>} isSo */
-async function until(isSo) {
-  const endMs = performance.now() + PATIENCE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > endMs) throw new Error("waited for two minutes in vain");
-    await pause(20);
-  }
-}
-
-/** @param {number} port @returns {Promise<boolean>} */
-const answers = (port) =>
-  new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("error", () => {
-      resolve(false);
-    });
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-
-/** @param {number} port */
-async function storedBytes(port) {
-  const socket = connect(port, "127.0.0.1");
-  socket.end("stats\r\nquit\r\n");
-  let text = "";
-  for await (const piece of socket) text += String(piece);
-  return Number(/STAT bytes (\d+)/.exec(text)?.[1]);
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+/** @param {import("./child.mjs").Started} process */
+function figuresOf({ said }) {
+  const lines = said.out.trim().split("\n");
+  return /** @type {Figures} */ (jsonIn(lines.at(-1) ?? ""));
 }

@@ -1,0 +1,33 @@
+const OFTEN = 3; // short, and so that noise matters more
+
+/** What a shell and cron start. @param {{ rounds: number }} sizes @returns {import("../trial.mjs").Trial} */
+export const command = ({ rounds }) => ({
+  name: "command",
+  about: "one publish and one empty run as processes",
+  rounds: rounds * OFTEN,
+  rows: [
+    {
+      key: "publish",
+      title: "one publish as a process, over `node -e 0`",
+      unit: "ms",
+      better: "fall",
+      isOver: true,
+    },
+    {
+      key: "run",
+      title: "an empty run as a process, over `node -e 0`",
+      unit: "ms",
+      better: "fall",
+      isOver: true,
+    },
+  ],
+  measure: async (place) => {
+    const publish = await place.publishCommand();
+    await place.drain();
+    place.assertAllArrived();
+    return { publish, run: await place.runCommand() };
+  },
+  floors: async (ground) => ({
+    node: { publish: await ground.emptyScript(), run: await ground.emptyScript() },
+  }),
+});

@@ -139,7 +139,7 @@ function lackOf({ daemon, packages }, peers) {
   if (packages.length === 0) return undefined;
   if (peers === undefined) return `it needs ${packages.join(", ")} in a folder named by --peers`;
   const missing = packages.filter((name) => !existsSync(join(peers, "node_modules", name, "package.json")));
-  return missing.length === 0 ? undefined : `${missing.join(", ")} is not in ${peers}`;
+  return missing.length === 0 ? undefined : `the folder of --peers has no ${missing.join(", ")}`;
 }
 
 /**

@@ -1,7 +1,6 @@
 // The floors of the machine, measured in turn with the queues.
 import { join } from "node:path";
-import { ended, killed, started } from "./child.mjs";
-import { until } from "./waiting.mjs";
+import { ended, heard, killed, started } from "./child.mjs";
 
 /** @typedef {"append-each" | "append-all" | "ping-pong" | "send-all"} FloorName */
 
@@ -19,7 +18,7 @@ export class Ground {
   /** @param {string} folder */
   static async open(folder) {
     const echo = started(process.execPath, [join(import.meta.dirname, "echo.mjs")], { cwd: folder });
-    await until("the echo server says its port", () => echo.said.out.endsWith("\n"));
+    await heard(echo, "\n");
     return new Ground(folder, echo);
   }
 

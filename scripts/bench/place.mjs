@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ended, killed, started, succeeded } from "./child.mjs";
+import { ended, heard, killed, started, succeeded } from "./child.mjs";
 import { bytesBelow } from "./daemons.mjs";
 import { jsonIn } from "./json.mjs";
 import { command, rescueMs } from "./memq-project.mjs";
@@ -59,13 +59,13 @@ export class Place {
 
   async close() {
     await this.killServer();
-    rmSync(this.home.folder, { recursive: true, force: true });
+    removeFolder(this.home.folder);
   }
 
   /** With nothing of what was before. */
   async renew() {
     await this.killServer();
-    rmSync(this.home.folder, { recursive: true, force: true });
+    removeFolder(this.home.folder);
     mkdirSync(this.home.folder);
     this.contender.prepare?.(this.home);
     await this.startServer();
@@ -111,9 +111,7 @@ export class Place {
     const runs = Array.from({ length: processes }, () =>
       this.#start("drain", { count: limit, together: true }),
     );
-    await Promise.all(
-      runs.map(({ said, end }) => Promise.race([end, until("it is ready", () => said.out !== "")])),
-    );
+    await Promise.all(runs.map((run) => heard(run, "ready")));
     for (const { child } of runs) child.stdin?.write("go\n");
     await Promise.all(runs.map((run) => succeeded(run, MUCH_MS)));
     const found = runs.map(figuresOf);
@@ -160,9 +158,9 @@ export class Place {
     if (this.contender.isOurs) return rescueMs(this.home.folder);
     await this.#measured("publish-each", { count: 1 });
     const holder = this.#start("hold", { count: 1 });
-    await until("it takes the task", () => holder.said.out.includes("held"));
+    await heard(holder, "held");
     const heir = this.#start("rescue", { count: 1 });
-    await until("the other one is ready", () => heir.said.out.includes("ready"));
+    await heard(heir, "ready");
     const beganMs = performance.now();
     await killed(holder);
     try {
@@ -210,3 +208,8 @@ function figuresOf({ said }) {
   const lines = said.out.trim().split("\n");
   return /** @type {Figures} */ (jsonIn(lines.at(-1) ?? ""));
 }
+
+/** Also one that a server which was killed a moment ago has written to. @param {string} folder */
+const removeFolder = (folder) => {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+};

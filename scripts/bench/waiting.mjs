@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000; // RabbitMQ takes its time to start
 const LOOK_EVERY_MS = 10;
 
 /**
  * Waits until something is so.
  * @param {string} what
  * @param {() => boolean | Promise<boolean>} isSo
- * @param {number} [withinMs] default a minute
+ * @param {number} [withinMs] default two minutes
  * @throws when it is not so in time
  */
 export async function until(what, isSo, withinMs = PATIENCE_MS) {

@@ -1,10 +1,8 @@
-const OFTEN = 3; // short, and so that noise matters more
-
-/** What a shell and cron start. @param {{ rounds: number }} sizes @returns {import("../trial.mjs").Trial} */
-export const command = ({ rounds }) => ({
+/** What a shell and cron start. @param {{ rounds: number, repeats: number }} sizes @returns {import("../trial.mjs").Trial} */
+export const command = ({ rounds, repeats }) => ({
   name: "command",
   about: "one publish and one empty run as processes",
-  rounds: rounds * OFTEN,
+  rounds: rounds * repeats,
   rows: [
     {
       key: "publish",

@@ -1,18 +1,19 @@
 import { median } from "../median.mjs";
 
-const TIMES = 3; // each of the short measurements; their median counts
 const FEW = 1_000;
 const MIB = 1_048_576;
 
 /** @typedef {import("../place.mjs").Place} Place */
+/** @typedef {{ each: number, many: number, repeats: number }} Sizes */
 
 /**
  * A bulk as large as the article's, what it costs to work beside it, and its drain. The peers only publish it, and
  * their own count of what waits is believed: their drains of a million would take most of the benchmark's time.
- * @param {{ each: number, many: number }} sizes
+ * @param {Sizes} sizes
  * @returns {import("../trial.mjs").Trial}
  */
-export const million = ({ each, many }) => {
+export const million = (sizes) => {
+  const { each, many } = sizes;
   const size = many.toLocaleString("en");
   const times = `with ${size} waiting, times that with ${FEW.toLocaleString("en")}`;
   return {
@@ -34,7 +35,7 @@ export const million = ({ each, many }) => {
       { key: "peak", title: `peak memory of that drain`, unit: "MB", better: "fall" },
       { key: "store", title: "what the store occupies after it", unit: "MB", better: "fall" },
     ],
-    measure: (place) => (place.contender.isOurs ? measured(place, { each, many }) : counted(place, many)),
+    measure: (place) => (place.contender.isOurs ? measured(place, sizes) : counted(place, many)),
     floors: async (ground) => ({
       file: { bulk: await ground.floor("append-all", many) },
       socket: { bulk: await ground.floor("send-all", many) },
@@ -42,17 +43,17 @@ export const million = ({ each, many }) => {
   };
 };
 
-/** @param {Place} place @param {{ each: number, many: number }} sizes */
-async function measured(place, { each, many }) {
+/** @param {Place} place @param {Sizes} sizes */
+async function measured(place, { each, many, repeats }) {
   await place.publishAll({ count: FEW });
-  const few = await work(place, each);
+  const few = await work(place, each, repeats);
   await place.drain();
   place.assertAllArrived();
 
   const before = await place.bytes();
   const bulk = await place.publishAll({ count: many });
   const bytes = ((await place.bytes()) - before) / many;
-  const among = await work(place, each);
+  const among = await work(place, each, repeats);
   const { ms, peakMb, count } = await place.drain();
   place.assertAllArrived();
   return {
@@ -77,11 +78,11 @@ async function counted(place, many) {
   return { bulk, bytes };
 }
 
-/** As many tasks wait afterwards as before. @param {Place} place @param {number} each */
-async function work(place, each) {
+/** As many tasks wait afterwards as before. @param {Place} place @param {number} each @param {number} repeats the median counts */
+async function work(place, each, repeats) {
   /** @type {{ publish: number, claim: number, status: number }[]} */
   const found = [];
-  for (let time = 0; time < TIMES; time++) {
+  for (let time = 0; time < repeats; time++) {
     found.push({
       publish: await place.publishEach({ count: each }),
       claim: (await place.drain({ limit: each })).ms,

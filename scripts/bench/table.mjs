@@ -63,7 +63,7 @@ function cellOf({ floors }, row, { contender, byRound, failure }) {
   const figure = median(byRound);
   if (Number.isNaN(figure)) return NOTHING;
   if (figure === Number.POSITIVE_INFINITY) return row.beyond ?? NOTHING;
-  const text = `${row.isOver === true ? "+" : ""}${written(figure, row.unit)}`;
+  const text = `${row.isOver === true && figure >= 0 ? "+" : ""}${written(figure, row.unit)}`;
   const ratios = byRound.map((each, nth) => each / (floors[nth]?.[contender.floor]?.[row.key] ?? Number.NaN));
   const ratio = median(ratios);
   return contender.isOurs && !Number.isNaN(ratio) ? `${text} (${ratioText(ratio)} of its floor)` : text;
@@ -93,5 +93,6 @@ const ratioText = (ratio) => `${ratio >= 10 ? String(Math.round(ratio)) : ratio.
 /** @param {number} figure @param {string} unit */
 function written(figure, unit) {
   const digits = Math.abs(figure) >= 10 ? 0 : 2;
-  return `${figure.toLocaleString("en", { maximumFractionDigits: digits })} ${unit}`;
+  const space = unit === "x" ? "" : " ";
+  return figure.toLocaleString("en", { maximumFractionDigits: digits }) + space + unit;
 }

@@ -179,7 +179,7 @@ interface OneRun {
   readonly options: RunOptions;
 }
 
-const ticksOf = async (every: number | string): Promise<(afterMs: number) => number> =>
+const ticksOf = async (every: readonly (number | string)[]): Promise<(afterMs: number) => number> =>
   (await import("./cron/ticks.ts")).ticksOf(every);
 
 // Shorter than what init systems wait before they kill.

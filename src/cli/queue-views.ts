@@ -3,17 +3,37 @@ import { ticksOf } from "../cron/ticks.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
 import type { Depth } from "../ports/broker.ts";
+import { installedEvery, type InstalledEvery } from "./installed-every.ts";
 import type { QueueView } from "./queue-outlook.ts";
 
+/** What was found out about a queue. */
+export interface Seen {
+  readonly depth: Depth;
+  /** Ms since 1970. */
+  readonly nowMs: number;
+  /** When runs start: of each line of a crontab; none: it is not known. */
+  readonly every: readonly (number | string)[];
+}
+
+/** When runs start: by `every`, else by the lines that `memq crontab install` wrote, which are read once. */
+export function cadenceReader(
+  env: NodeJS.ProcessEnv,
+  configFile: string | undefined,
+): (queue: QueueConfig) => Promise<readonly (number | string)[]> {
+  let table: Promise<InstalledEvery> | undefined;
+  return async ({ name, every }) =>
+    every === undefined ? (await (table ??= installedEvery(env, configFile)))(name) : [every];
+}
+
 /** A queue as this host sees it. What the host may not read is as if it knew nothing: nor that runs are late. */
-export function viewOf(queue: QueueConfig, depth: Depth, nowMs: number): QueueView {
-  const { maxRuns, concurrency, every } = queue;
+export function viewOf(queue: QueueConfig, { depth, nowMs, every }: Seen): QueueView {
+  const { maxRuns, concurrency } = queue;
   const about = { depth, nowMs, maxRuns, concurrency };
   const memory = memoryOf(queue, nowMs);
   if (memory === undefined) {
     return { ...about, records: [], working: 0, lastRunAt: undefined, nextTick: undefined };
   }
-  return { ...about, ...memory, nextTick: every === undefined ? undefined : ticksOf(every) };
+  return { ...about, ...memory, nextTick: every.length === 0 ? undefined : ticksOf(every) };
 }
 
 type Memory = Pick<QueueView, "records" | "working" | "lastRunAt">;

@@ -3,6 +3,7 @@ import { HTTP_URL } from "../config/address.ts";
 import { MemqError } from "../errors.ts";
 import type { Memq } from "../memq.ts";
 import type { CareOptions } from "../run/chronicle.ts";
+import type { InstalledEvery } from "./installed-every.ts";
 import { choice, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import type { Session } from "./shell.ts";
@@ -35,7 +36,7 @@ export async function careOptions(
     ...(whenFull !== undefined && { whenFull }),
     ...(ping !== undefined && { ping }),
     ...(log !== undefined && { log }),
-    ...(parsed.flag("cover") && (await coverOptions(session, memq, queues))),
+    ...(await coverOptions(session, memq, queues)),
   };
 }
 
@@ -54,15 +55,24 @@ function logPath({ parsed, io }: Session): string | undefined {
   return text === undefined ? undefined : resolve(io.cwd(), text);
 }
 
-/** Cron's next tick is known from `every`, else from the line that `memq crontab install` wrote. */
-async function coverOptions({ io }: Session, memq: Memq, queues: readonly string[]): Promise<CareOptions> {
+/** Cron's next tick is known from `every`, else from the lines that `memq crontab install` wrote. */
+async function coverOptions(
+  { io, parsed }: Session,
+  memq: Memq,
+  queues: readonly string[],
+): Promise<CareOptions> {
+  let table: Promise<InstalledEvery> | undefined;
+  const every = async (queue: string): Promise<readonly string[]> => {
+    const { installedEvery } = await import("./installed-every.ts");
+    return (await (table ??= installedEvery(io.env, memq.config.file)))(queue);
+  };
+  if (!parsed.flag("cover")) return { every };
   const unknown = queues.filter((name) => memq.queueConfig(name).every === undefined);
-  if (unknown.length === 0) return { cover: true };
-  const { installedEvery } = await import("./installed-every.ts");
-  const every = await installedEvery(io.env, memq.config.file);
-  if (every !== undefined) return { cover: true, every };
+  const lines = await Promise.all(unknown.map(every));
+  const blind = unknown.filter((_, nth) => lines[nth]?.length === 0);
+  if (blind.length === 0) return { cover: true, every };
   throw new MemqError(
     "USAGE",
-    `--cover needs to know when the next run starts: set every (e.g. every = 10m) for ${unknown.join(", ")}`,
+    `--cover needs to know when the next run starts: set every (e.g. every = 10m) for ${blind.join(", ")}`,
   );
 }

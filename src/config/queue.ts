@@ -62,11 +62,6 @@ const pathsOf = (
 
 // What one setting asks of another, of those that are set.
 const COMPANIONS = [
-  {
-    key: "cover",
-    needs: "every",
-    says: "cover = on needs every, to know when the next run starts (e.g. every = 10m)",
-  },
   { key: "username", needs: "password", says: "username needs a password beside it" },
   { key: "password", needs: "username", says: "password needs a username beside it" },
 ] as const;

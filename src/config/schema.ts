@@ -101,7 +101,7 @@ export const QUEUE_SETTINGS = {
   cover: {
     type: SWITCH,
     default: "off",
-    doc: "A run waits for what falls due before the next one starts. Needs `every`.",
+    doc: "A run waits for what falls due before the next one starts, by `every` or by the line of `memq crontab install`.",
   },
   warn: {
     type: THRESHOLDS,

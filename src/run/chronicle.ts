@@ -8,6 +8,7 @@ import type { Listener } from "../telemetry/events.ts";
 import { LogFile } from "../telemetry/log-file.ts";
 import { logLine, logText } from "../telemetry/log-line.ts";
 import { pingOf, type Ping } from "../telemetry/ping.ts";
+import { Foresight, type NextTick } from "./foresight.ts";
 import { LifeSign } from "./life-sign.ts";
 import type { QueueReport, RunReport } from "./report.ts";
 import { exitOf, type QueueRun } from "./run.ts";
@@ -22,8 +23,11 @@ export interface CareOptions {
   readonly whenFull?: WhenFull;
   /** Whether it waits for what falls due before cron's next tick. */
   readonly cover?: boolean;
-  /** Cron's cadence, in ms or as a cron expression, for queues whose settings do not say it. */
-  readonly every?: number | string;
+  /**
+   * Cron's cadence, in ms or as a cron expression, for queues whose settings do not say it. A function is asked
+   * only when a run could wait; it answers one cadence for each line of a crontab, and none when it does not know.
+   */
+  readonly every?: Every | ((queue: string) => Promise<readonly Every[]>);
   /** Monitor that is told of the run. */
   readonly ping?: string;
   /** File that gets a line per task. */
@@ -32,12 +36,15 @@ export interface CareOptions {
   readonly ownsProcess?: boolean;
 }
 
+/** A cadence: in ms, or as a cron expression. */
+export type Every = number | string;
+
 /** What a chronicle works with. */
 export interface ChronicleParts {
   readonly clock: Clock;
   readonly care: CareOptions;
   /** The ticks of a cadence: asked only when a run covers. */
-  readonly ticksOf: (every: number | string) => Promise<(afterMs: number) => number>;
+  readonly ticksOf: (every: readonly Every[]) => Promise<NextTick>;
 }
 
 /** The part of a queue's run that others see: its place among the runs of this host, its log and its pings. */
@@ -66,8 +73,7 @@ export class Chronicle {
     const runsOfQueue = new QueueRuns({ storePath, queue: name }, this.#run);
     const { maxRuns = queue.maxRuns, whenFull = "skip" } = care;
     const log = this.#logOf(queue);
-    const every = queue.every ?? care.every;
-    const covers = (care.cover ?? queue.cover) && every !== undefined;
+    const foresight = (care.cover ?? queue.cover) ? this.#foresight(queue) : undefined;
     return {
       onHost: {
         runs: runsOfQueue,
@@ -81,8 +87,8 @@ export class Chronicle {
       },
       tell: log === undefined ? tell : this.#logged(log, tell),
       say: log === undefined ? say : this.#writer(log),
-      faults: () => faultsOf(runsOfQueue, log),
-      ...(covers && { nextTick: this.#ticks(every) }),
+      faults: () => [...faultsOf(runsOfQueue, log), ...(foresight?.faults() ?? [])],
+      ...(foresight !== undefined && { nextTick: foresight.nextTick }),
     };
   }
 
@@ -101,12 +107,12 @@ export class Chronicle {
     );
   }
 
-  #ticks(every: number | string): (afterMs: number) => Promise<number> {
-    let ticks: Promise<(afterMs: number) => number> | undefined;
-    return async (afterMs) => {
-      ticks ??= this.#parts.ticksOf(every);
-      return (await ticks)(afterMs);
-    };
+  #foresight(queue: QueueConfig): Foresight {
+    const every = queue.every ?? this.#parts.care.every ?? [];
+    return new Foresight(async () => {
+      const cadences = typeof every === "function" ? await every(queue.name) : [every].flat();
+      return cadences.length === 0 ? undefined : this.#parts.ticksOf(cadences);
+    });
   }
 
   #logOf(queue: QueueConfig): LogFile | undefined {

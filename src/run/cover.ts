@@ -17,13 +17,13 @@ export interface Lull {
  * run comes, and before its own end.
  */
 export function waitUntil(lull: Lull): number | undefined {
-  const atMs = nextAt(lull);
+  const atMs = runnableAt(lull);
   if (atMs === undefined || atMs >= Math.min(lull.tickMs, lull.endsAtMs)) return undefined;
   return Math.max(atMs, lull.nowMs);
 }
 
-/** When something will be runnable, as far as can be foreseen. */
-function nextAt({ ended, depth, nowMs }: Lull): number | undefined {
+/** When something will be runnable, as far as can be foreseen; undefined: nothing to wait for. */
+export function runnableAt({ ended, depth, nowMs }: Omit<Lull, "tickMs" | "endsAtMs">): number | undefined {
   switch (ended) {
     case "empty":
     case "due":

@@ -1,7 +1,7 @@
 import type { QueueRuns } from "../host/queue-runs.ts";
 import type { RunSlot, SlotHolder } from "../host/run-slots.ts";
 import { drain, type BatchEnd, type BatchParts } from "./batch.ts";
-import { waitUntil } from "./cover.ts";
+import { runnableAt, waitUntil } from "./cover.ts";
 import type { LifeSign } from "./life-sign.ts";
 import { beginEffort, NO_EFFORT, together, type Effort } from "./effort.ts";
 
@@ -145,10 +145,11 @@ class Visit {
     if (nextTick === undefined || this.#reached() !== undefined) return undefined;
     // Only who waits already may find all slots taken and still stay.
     if (ended === "full" && this.#waiting === undefined) return undefined;
-    const depth = await broker.depth();
-    const nowMs = clock.now();
-    const lull = { ended, depth, nowMs, tickMs: await nextTick(nowMs), endsAtMs: budget.endsAtMs };
-    const untilMs = waitUntil(lull);
+    const lull = { ended, depth: await broker.depth(), nowMs: clock.now(), endsAtMs: budget.endsAtMs };
+    // Most runs leave nothing behind: they need not know when the next one comes.
+    if (runnableAt(lull) === undefined) return undefined;
+    const { nowMs } = lull;
+    const untilMs = waitUntil({ ...lull, tickMs: await nextTick(nowMs) });
     if (untilMs === undefined || this.#isFruitless(untilMs <= nowMs)) return undefined;
     return (await this.#isWaiter()) ? untilMs : undefined;
   }

@@ -2,7 +2,7 @@ import { EXIT, MemqError, worstExit, type ExitCode } from "../../errors.ts";
 import { warningsOf } from "../../telemetry/warnings.ts";
 import { assertNoWords } from "../options.ts";
 import { lateText, type QueueView } from "../queue-outlook.ts";
-import { viewOf } from "../queue-views.ts";
+import { cadenceReader, viewOf } from "../queue-views.ts";
 import { askQueues, chooseQueues, complainOfQueues, type Choice } from "../queues.ts";
 import type { Session } from "../shell.ts";
 import { statusJson, statusText, type Status } from "../status-text.ts";
@@ -15,18 +15,20 @@ export async function status(session: Session): Promise<number> {
     throw new MemqError("USAGE", "--check and --watch exclude each other");
   }
   const choice = chooseQueues(session);
-  if (parsed.flag("watch")) return (await import("../status-watch.ts")).watch(session, () => look(choice));
-  const found = await look(choice);
+  const everyOf = cadenceReader(session.io.env, choice.memq.config.file);
+  const look = (): Promise<Status> => lookAt(choice, everyOf);
+  if (parsed.flag("watch")) return (await import("../status-watch.ts")).watch(session, look);
+  const found = await look();
   const exit = worstExit([choice.exit, complainOfQueues(session, found.views.failures)]);
   if (parsed.flag("check")) return worstExit([exit, check(session, found)]);
   session.print(parsed.flag("json") ? JSON.stringify(statusJson(found)) : statusText(found, session.io));
   return exit;
 }
 
-async function look({ memq, queues }: Choice): Promise<Status> {
+async function lookAt({ memq, queues }: Choice, everyOf: ReturnType<typeof cadenceReader>): Promise<Status> {
   const views = await askQueues(memq, queues, async (broker, queue) => {
-    const depth = await broker.depth();
-    return viewOf(queue, depth, Date.now());
+    const [depth, every] = await Promise.all([broker.depth(), everyOf(queue)]);
+    return viewOf(queue, { depth, nowMs: Date.now(), every });
   });
   return { queues, views, nowMs: Date.now() };
 }

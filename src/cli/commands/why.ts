@@ -1,8 +1,7 @@
 import { MemqError } from "../../errors.ts";
 import { ticksOf } from "../../cron/ticks.ts";
-import { installedEvery } from "../installed-every.ts";
 import { chooseQueues, type Choice } from "../queues.ts";
-import { viewOf } from "../queue-views.ts";
+import { cadenceReader, viewOf } from "../queue-views.ts";
 import type { Session } from "../shell.ts";
 import { locate, readTarget } from "../targets.ts";
 import type { QueuedRecord } from "../task-text.ts";
@@ -30,9 +29,10 @@ async function circumstances(
 ): Promise<Circumstances> {
   const broker = await memq.broker(queue.name);
   const depth = await broker.depth();
-  const every = queue.every ?? (await installedEvery(io.env, memq.config.file));
-  const view = viewOf(queue, depth, Date.now());
-  const nextTick = every === undefined ? undefined : ticksOf(every);
+  const every = await cadenceReader(io.env, memq.config.file)(queue);
+  const view = viewOf(queue, { depth, nowMs: Date.now(), every });
+  // Asked of one task, it is told even where nothing is known of the runs.
+  const nextTick = every.length === 0 ? undefined : ticksOf(every);
   return { queue, record, view: { ...view, nextTick }, holders: holdersOf(queue) };
 }
 

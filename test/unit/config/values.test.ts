@@ -155,12 +155,6 @@ test("a long value is cut where it is quoted back, and shown on one line", () =>
 });
 
 describe("settings that are right one by one", () => {
-  test("cover needs every", () => {
-    expect(faultsIn("cover = on")).toEqual([
-      "line 1: cover = on needs every, to know when the next run starts (e.g. every = 10m)",
-    ]);
-  });
-
   test("a user name needs a password, and a password a user name", () => {
     expect(faultsIn("queueip = h\nusername = u")).toEqual(["line 2: username needs a password beside it"]);
     expect(faultsIn("queueip = h\npassword = p")).toEqual(["line 2: password needs a username beside it"]);
@@ -175,7 +169,7 @@ describe("settings that are right one by one", () => {
   });
 
   test("what a section inherits is said once", () => {
-    expect(faultsIn("cover = on\n[queue.a]\n[queue.b]\n")).toHaveLength(1);
+    expect(faultsIn("queueip = h\nusername = u\n[queue.a]\n[queue.b]\n")).toHaveLength(1);
   });
 
   test("what is at fault already has no second fault", () => {

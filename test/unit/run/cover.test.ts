@@ -193,6 +193,20 @@ describe("a covering run", () => {
     expect(await ended(plain)).toMatchObject({ ended: "due" });
   });
 
+  test("asks when the next run comes only when there is something to wait for", async () => {
+    let asked = 0;
+    const nextTick = (afterMs: number): number => {
+      asked++;
+      return tenMinutes(afterMs);
+    };
+    await publish(place.broker, { method: "closeOrder" });
+    expect(await ended(covering({ nextTick }))).toMatchObject({ done: 1 });
+    expect(asked).toBe(0);
+    await publish(place.broker, { method: "closeOrder", dueAt: at(15) });
+    expect(await ended(covering({ nextTick }))).toMatchObject({ ended: "due" });
+    expect(asked).toBe(1);
+  });
+
   describe("with others on the same host", () => {
     let folder: string;
     beforeEach(() => {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { HTTP_URL } from "../config/address.ts";
-import { MemqError } from "../errors.ts";
+import { describeError, MemqError } from "../errors.ts";
 import type { Memq } from "../memq.ts";
 import type { CareOptions } from "../run/chronicle.ts";
 import type { InstalledEvery } from "./installed-every.ts";
@@ -40,7 +40,14 @@ export async function careOptions(
   };
 }
 
-function pingUrl(parsed: Parsed): string | undefined {
+/** Tells a monitor of a run that ends with an error. */
+export async function pingFailure(url: string, error: unknown): Promise<void> {
+  const { pingOf } = await import("../telemetry/ping.ts");
+  await pingOf(url).end({ isFine: false, summary: describeError(error) });
+}
+
+/** The address of --ping. @throws MemqError USAGE */
+export function pingUrl(parsed: Parsed): string | undefined {
   const text = parsed.text("ping");
   if (text === undefined) return undefined;
   const reading = HTTP_URL.read(text);

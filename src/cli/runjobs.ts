@@ -6,7 +6,7 @@ import type { RunEvent } from "../telemetry/events.ts";
 import { duration, size, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import { startProgress } from "./progress.ts";
-import { CARE_OPTIONS, careOptions } from "./run-care.ts";
+import { CARE_OPTIONS, careOptions, pingFailure, pingUrl } from "./run-care.ts";
 import { eventLine, likeness } from "./run-lines.ts";
 import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
@@ -52,7 +52,18 @@ export function main(argv: readonly string[], io: Io): Promise<number> {
   );
 }
 
+/** A run that cannot even begin is told to the monitor that the command line names. */
 async function runJobs(session: Session): Promise<number> {
+  const ping = pingUrl(session.parsed);
+  try {
+    return await runQueues(session);
+  } catch (error) {
+    if (ping !== undefined) await pingFailure(ping, error);
+    throw error;
+  }
+}
+
+async function runQueues(session: Session): Promise<number> {
   const options = runOptions(session.parsed);
   const summary = readSummary(session.parsed);
   const { memq, fault, queues } = soundQueues(session);
@@ -61,10 +72,12 @@ async function runJobs(session: Session): Promise<number> {
   process.chdir(memq.config.folder);
   const schedules = fireSchedules(session, memq, queues);
   await soon(schedules);
-  const report = await watched(session, (watch) => memq.run({ ...options, ...care, ...watch, queues }));
-  const exit = worstExit([report.exit, await schedules, fault?.exit ?? EXIT.ok]);
-  tellReport(session, { ...report, exit }, summary);
-  return exit;
+  const besides = schedules.then((code) => worstExit([code, fault?.exit ?? EXIT.ok]));
+  const report = await watched(session, (watch) =>
+    memq.run({ ...options, ...care, ...watch, queues, besides }),
+  );
+  tellReport(session, report, summary);
+  return report.exit;
 }
 
 /** `--cron`: starts runs instead of being one. What is wrong with the rest of the line is found out now. */
@@ -96,7 +109,10 @@ function soundQueues(session: Session): Sound {
   const queues = named.filter((name) => !isSpoilt(name));
   for (const name of queues) memq.queueConfig(name);
   const fault = asked === undefined || concerns(asked) ? anyFault : undefined;
-  if (fault !== undefined) session.complainOf(fault);
+  if (fault !== undefined) {
+    if (queues.length === 0) throw fault;
+    session.complainOf(fault);
+  }
   return { memq, fault, queues };
 }
 

@@ -1,5 +1,5 @@
 import type { QueueConfig } from "../config/config.ts";
-import { describeError } from "../errors.ts";
+import { describeError, EXIT, worstExit } from "../errors.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { nameOf, thisProcess } from "../host/process-identity.ts";
 import type { StuckRun } from "../host/stuck-run.ts";
@@ -34,6 +34,8 @@ export interface CareOptions {
   readonly log?: string;
   /** The process does nothing else than this run. */
   readonly ownsProcess?: boolean;
+  /** How the process exits because of what goes on beside the queues; the monitor is told of that too. Default 0. */
+  readonly besides?: Promise<number>;
 }
 
 /** A cadence: in ms, or as a cron expression. */
@@ -93,10 +95,12 @@ export class Chronicle {
   }
 
   /** The run is over: its end goes to the logs and the monitors. Takes at most the few seconds a monitor gets. */
-  async end(report: RunReport): Promise<RunReport> {
+  async end(ofQueues: RunReport): Promise<RunReport> {
+    const besides = (await this.#parts.care.besides) ?? EXIT.ok;
+    const report = { ...ofQueues, exit: worstExit([ofQueues.exit, besides]) };
     for (const queue of this.#queues) this.#logEnd(queue, report);
     for (const log of this.#logs.values()) log.close();
-    await Promise.all(this.#urls().map((url) => this.#endPing(url, report)));
+    await Promise.all(this.#urls().map((url) => this.#endPing(url, report, besides)));
     const faults = this.#pingFaults();
     return faults.length === 0 ? report : { ...report, faults };
   }
@@ -160,15 +164,17 @@ export class Chronicle {
     return ping;
   }
 
-  async #endPing(url: string, { queues }: RunReport): Promise<void> {
+  async #endPing(url: string, { queues }: RunReport, besides: number): Promise<void> {
     const own = this.#queues.filter((queue) => this.#urlOf(queue) === url);
     const reports = queues.filter(({ queue }) => own.some(({ name }) => name === queue));
     // A surplus run says nothing about the queue: if those who are at work hang, the monitor shall notice.
     if (reports.every(({ ended, failure }) => ended === "full" && failure === undefined)) return;
     const [first] = own;
     const ping = first === undefined ? undefined : this.#pingOf(first);
-    const summary = reports.map(summaryLine).join("\n");
-    await ping?.end({ isFine: reports.every((report) => exitOf(report) === 0), summary });
+    const beside =
+      besides === EXIT.ok ? [] : [`the run exits with ${String(besides)}, by what it said besides`];
+    const summary = [...reports.map(summaryLine), ...beside].join("\n");
+    await ping?.end({ isFine: worstExit([besides, ...reports.map(exitOf)]) === EXIT.ok, summary });
   }
 }
 

@@ -46,6 +46,7 @@ const OPTION_NAMES: Readonly<Record<keyof RunOptions, true>> = {
   every: true,
   ping: true,
   log: true,
+  besides: true,
 };
 const RUN_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_NAMES));
 

@@ -164,6 +164,28 @@ describe("pings", () => {
     expect((await runjobs(...away, "--verbose")).stderr).toMatch(/^ping 127\.0\.0\.1:1: .*ECONNREFUSED/m);
   });
 
+  test("a run that exits with a failure beside its queues does not tell that it went well", async () => {
+    configure(`ping = ${url}\n[queue.broken]\nretry = 7 apples`);
+    await publish("note", "a");
+    expect((await runjobs()).code).toBe(78);
+    expect(heard[1]).toMatch(/^\/uuid\/fail memq default: 1 done, .*\nthe run exits with 78, /);
+    heard = [];
+    const away = `queueip = 127.0.0.1\nqueueport = 1`;
+    const schedule = `[schedule.s]\ncron = * * * * *\ncall = note b\nqueue = away`;
+    configure(`ping = ${url}\n[queue.away]\n${away}\nping = none\n${schedule}`);
+    expect((await runjobs()).code).toBe(69);
+    expect(heard).toEqual([expect.stringMatching(/^\/uuid\/fail memq default: 0 done, /)]);
+  });
+
+  test.each([
+    ["a configuration that is wrong", "timeout = 7 apples", []],
+    ["a queue whose section is wrong", "[queue.broken]\nretry = 7 apples", ["broken"]],
+  ])("a run that cannot begin for %s tells the monitor of its command line", async (_, config, words) => {
+    configure(config);
+    expect((await runjobs(...words, "--ping", url)).code).toBe(78);
+    expect(heard).toEqual([expect.stringMatching(/^\/uuid\/fail 1 problem in .*7 apples/s)]);
+  });
+
   test("an address that is none is refused", async () => {
     const { code, stderr } = await runjobs("--ping", "ftp://example.org/");
     expect(code).toBe(64);

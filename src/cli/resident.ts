@@ -9,7 +9,7 @@ import { launchRun, withoutOption } from "./child-run.ts";
 import { openSoundParts } from "./configuration.ts";
 import { everyMinute } from "./minutes.ts";
 import type { Parsed } from "./options.ts";
-import { localTime } from "./printable.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import { Residence } from "./residence.ts";
 import { fireSchedules, soon } from "./schedules.ts";
 import type { Session } from "./shell.ts";

@@ -5,7 +5,8 @@ import type { QueueReport, RunReport } from "../run/report.ts";
 import { summaryLine, worthSaying } from "../run/summary.ts";
 import { choice } from "./option-values.ts";
 import type { Parsed } from "./options.ts";
-import { counted, localTime } from "./printable.ts";
+import { counted } from "./printable.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import type { Session } from "./shell.ts";
 
 /** When the run says what it did; undefined: only when there is something to tell. */
@@ -31,12 +32,12 @@ function tellFaults(session: Session, { queue, failure, warnings = [] }: QueueRe
 }
 
 function tellQueues(session: Session, report: RunReport, summary: Summary): void {
-  const namesHolders = isWatched(session.io) || session.parsed.flag("verbose");
+  const tellsAll = isWatched(session.io) || session.parsed.flag("verbose");
   for (const queue of report.queues) {
     const lines = [summaryLine(queue), ...hintLines(queue)];
     if (summary === "text") for (const line of lines) session.complain(line);
-    else if (worthSaying(queue) || isWatched(session.io)) for (const line of lines) session.say(line);
-    if (namesHolders) for (const line of holderLines(queue)) session.say(line);
+    else if (worthSaying(queue) || tellsAll) for (const line of lines) session.say(line);
+    if (tellsAll) for (const line of holderLines(queue)) session.say(line);
   }
 }
 

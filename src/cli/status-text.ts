@@ -4,7 +4,8 @@ import { formatDuration } from "../task/duration.ts";
 import { columns } from "./columns.ts";
 import { heading } from "./emphasis.ts";
 import type { Io } from "./io.ts";
-import { isoTime, localTime } from "./printable.ts";
+import { isoTime } from "./printable.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import { outlook, clearIn, type QueueView } from "./queue-outlook.ts";
 import { brokerJson, brokerText, type Answers } from "./queues.ts";
 

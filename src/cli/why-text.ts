@@ -2,7 +2,8 @@ import type { QueueConfig } from "../config/config.ts";
 import type { SlotHolder } from "../host/run-slots.ts";
 import { formatDuration } from "../task/duration.ts";
 import type { TaskRecord } from "../task/task.ts";
-import { counted, cut, localTime, printable } from "./printable.ts";
+import { counted, cut, printable } from "./printable.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import { lateText, type QueueView } from "./queue-outlook.ts";
 import { brokerText } from "./queues.ts";
 import { callText } from "./task-text.ts";
@@ -80,9 +81,11 @@ function runningTexts({ record, view }: Circumstances): readonly string[] {
   ];
 }
 
-function pauseTexts({ depth, nowMs }: QueueView): readonly string[] {
-  const { pausedUntil } = depth;
-  if (pausedUntil === undefined || pausedUntil <= nowMs) return [];
+const isPaused = ({ depth: { pausedUntil = 0 }, nowMs }: QueueView): boolean => pausedUntil > nowMs;
+
+function pauseTexts(view: QueueView): readonly string[] {
+  const { pausedUntil = Infinity } = view.depth;
+  if (!isPaused(view)) return [];
   if (!Number.isFinite(pausedUntil))
     return ["The queue is paused until it is resumed: no run takes anything from it."];
   return [`The queue is paused until ${localTime(pausedUntil)}: before that no run takes anything from it.`];
@@ -96,7 +99,7 @@ function runTexts({ queue, view, holders }: Circumstances, fromMs: number): read
     ...[lateText(view)].flatMap((late) =>
       late === undefined ? [] : [`But there was ${late}: look at cron.`],
     ),
-    `runjobs -q ${queue.name} runs what is due now.`,
+    ...(isPaused(view) ? [] : [`runjobs -q ${queue.name} runs what is due now.`]),
   ];
 }
 

@@ -39,6 +39,7 @@ export class QueueRuns {
   readonly #ledger: Ledger;
   #startedAt = 0;
   #hasBegun = false;
+  #wanted = false;
   #workedMs = 0;
   #fault: unknown;
   readonly #stuck: StuckRun[] = [];
@@ -65,12 +66,15 @@ export class QueueRuns {
   }
 
   /** A slot to work; undefined: it cannot be known who has them, and nobody is kept from working. */
-  takeSlot(request: SlotRequest): Promise<SlotAnswer | undefined> {
-    return this.#trying(() => {
+  async takeSlot(request: SlotRequest): Promise<SlotAnswer | undefined> {
+    const answer = await this.#trying(() => {
       if (makeGroupFolder(this.#slots)) sweepOldRealms(this.#folder);
       const onStuck = (run: StuckRun): unknown => this.#stuck.push(run);
       return takeSlot(this.#slots, { ...request, onStuck });
     });
+    // However it ends now: it wanted to do something.
+    this.#wanted ||= answer?.kind === "full";
+    return answer;
   }
 
   /** The one place of this queue to wait for what falls due; undefined: another run has it. */
@@ -139,7 +143,7 @@ export class QueueRuns {
       ...work,
     };
     this.#trySync(() => {
-      if (this.#hasBegun || WANTED.includes(work.ended)) this.#ledger.append(entry);
+      if (this.#hasBegun || this.#wanted || WANTED.includes(work.ended)) this.#ledger.append(entry);
       else countEmptyRun(this.#empty, this.#queue);
     });
   }

@@ -19,6 +19,8 @@ export interface QueueReport {
   /** Why it ended. `failure` says what failed: always when it is "failed", else a listener. */
   readonly ended: BatchEnd | "failed";
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
+  /** When the next task falls due, or the pause ends, when that is why it ended; in ms since 1970. */
+  readonly until?: number;
   /** How many runs of this host worked on the queue meanwhile, this one included; absent: it was alone. */
   readonly shared?: number;
   /** Who has all the slots, when that is why it ended. */

@@ -1,5 +1,5 @@
 import { MemqError, EXIT, describeError, worstExit } from "../errors.ts";
-import type { Broker } from "../ports/broker.ts";
+import type { Broker, Depth } from "../ports/broker.ts";
 import { afterwards, type Afterwards } from "./afterwards.ts";
 import { guardExit } from "./exit-guard.ts";
 import { Tally, type QueueReport, type RunReport } from "./report.ts";
@@ -50,7 +50,7 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
   return afterwards(parts, { queue, ...counts, ms, ...end });
 }
 
-type End = Pick<QueueReport, "ended" | "left" | "failure" | "holders" | "warnings" | "hint">;
+type End = Pick<QueueReport, "ended" | "left" | "failure" | "until" | "holders" | "warnings" | "hint">;
 
 async function endOf(parts: Tallied): Promise<End> {
   const { queue, tally } = parts;
@@ -61,12 +61,14 @@ async function endOf(parts: Tallied): Promise<End> {
     const depth = await broker.depth();
     const failure = failureOf(parts, end);
     const hint = hintOf(parts, end);
+    const until = untilOf(end, depth);
     return {
       ended: end.ended,
       left: depth.waiting + depth.delayed + depth.running,
       ...(end.ended === "full" && { holders: end.holders }),
       ...(failure !== undefined && { failure }),
       ...(hint !== undefined && { hint }),
+      ...(until !== undefined && { until }),
       // A surplus run keeps quiet: those who are at work will say it.
       warnings: end.ended === "full" ? [] : warningsOf(depth, parts.warn ?? {}, parts.clock.now()),
     };
@@ -80,14 +82,22 @@ function hintOf({ tally, concurrency }: Tallied, { effort }: VisitEnd): string |
   return waitingHint({ effort, concurrency, tasks: tally.done + tally.retried + tally.dead });
 }
 
+/** What it would have had to wait for; undefined: nothing, or nobody knows how long. */
+function untilOf({ ended }: VisitEnd, { nextDueAt, pausedUntil = Infinity }: Depth): number | undefined {
+  if (ended === "due") return nextDueAt;
+  return ended === "paused" && Number.isFinite(pausedUntil) ? pausedUntil : undefined;
+}
+
 /** What failed in a visit that came to its end. */
 function failureOf({ tally, onHost }: Tallied, { ended, holders }: VisitEnd): QueueReport["failure"] {
   if (tally.fault !== undefined) {
     return { code: "BUG", message: `a listener threw: ${describeError(tally.fault.thrown)}` };
   }
   if (ended !== "full" || onHost?.whenFull !== "fail") return undefined;
-  return { code: "RUNS_FULL", message: `${String(holders.length)} runs work on it already` };
+  return { code: "RUNS_FULL", message: `${atWork(holders.length)} on it already` };
 }
+
+const atWork = (count: number): string => (count === 1 ? "1 run works" : `${String(count)} runs work`);
 
 /** How a run exits because of one of its queues. */
 export const exitOf = (report: QueueReport): number => worstExit(exitsOf(report));

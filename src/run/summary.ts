@@ -1,4 +1,5 @@
 import { formatDuration } from "../task/duration.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import type { QueueReport } from "./report.ts";
 
 /** The one line about a run: `memq push: 1000 done, 0 retried, 0 dead, 0 left in 2.1s (drained; 2 runs shared)`. */
@@ -16,12 +17,18 @@ export const worthSaying = (report: QueueReport): boolean =>
 const isCramped = ({ ended, done, retried, dead }: QueueReport): boolean =>
   ended === "max-memory" && done + retried + dead <= 1;
 
-function endText({ ended, failure, leasesLost, losses, shared }: QueueReport): string {
-  const parts = [failure === undefined ? END_TEXT[ended] : `${failure.message} [${failure.code}]`];
+function endText(report: QueueReport): string {
+  const { failure, leasesLost, losses, shared } = report;
+  const parts = [failure === undefined ? whyText(report) : `${failure.message} [${failure.code}]`];
   if (shared !== undefined) parts.push(`${String(shared)} runs shared`);
   if (leasesLost > 0) parts.push(`${String(leasesLost)} leases lost`);
   if (losses.length > 0) parts.push("tasks were lost");
   return parts.join("; ");
+}
+
+function whyText({ ended, until }: QueueReport): string {
+  if (until === undefined) return END_TEXT[ended];
+  return `${END_TEXT[ended]}${ended === "due" ? ": the next is at" : " until"} ${localTime(until)}`;
 }
 
 /** Why a run ended, for people. */

@@ -121,6 +121,13 @@ describe("what a run says", () => {
     expect(never.stderr).not.toContain("done,");
   });
 
+  test("why it ended, under --verbose", async () => {
+    await publish("saveToLocal", "x", "--delay", "2h");
+    expect((await runjobs("--verbose")).stderr).toMatch(
+      /^memq default: 0 done, .*1 left in \S+ \(the rest is not due yet: the next is at \S+ \d\d:\d\d:\d\d\)\n$/,
+    );
+  });
+
   test("what handlers log, with the task's id", async () => {
     await publish("speak", "half way");
     expect((await runjobs()).stderr).toMatch(/^\S+: half way\n$/);

@@ -8,7 +8,8 @@ import { columns } from "../columns.ts";
 import { heading } from "../emphasis.ts";
 import { wholeNumber } from "../option-values.ts";
 import { assertNoWords } from "../options.ts";
-import { counted, cut, isoTime, localTime, printable } from "../printable.ts";
+import { counted, cut, isoTime, printable } from "../printable.ts";
+import { localTime } from "../../telemetry/local-time.ts";
 import { chooseQueues } from "../queues.ts";
 import type { Session } from "../shell.ts";
 

@@ -47,6 +47,16 @@ test("runs that found nothing to do are counted, by queue, and leave no record",
   expect(runsOf("look", "mail").emptyRuns()).toBeUndefined();
 });
 
+test("a run that waited in vain for a place leaves a record, whatever ended it", async () => {
+  await runsOf("other").takeSlot({ max: 1 });
+  const runs = runsOf("one");
+  runs.start(NOW);
+  expect(await runs.takeSlot({ max: 1 })).toMatchObject({ kind: "full" });
+  runs.end(did({ done: 0, ended: "max-time" }), NOW);
+  expect(recordsOf(runsOf("look").history(NOW))).toMatchObject([{ end: { ended: "max-time" } }]);
+  expect(runsOf("look").emptyRuns()).toBeUndefined();
+});
+
 test("a run that worked leaves a record", () => {
   work("one", NOW - 5_000, NOW, did({ done: 7, dead: 1, left: 2, ended: "max-time" }));
   const [record, ...more] = recordsOf(runsOf("look").history(NOW));

@@ -216,8 +216,8 @@ describe.each(grounds)("runs on $name", (ground) => {
     describe("--cover", () => {
       test("waits for what falls due before the next tick, then exits; a second one does not wait beside it", async () => {
         await setUp("every = 1h\nmax-runs = 1");
-        await publish("note", "due", "--delay", "3s");
-        const dueAt = Date.now() + 3_000;
+        await publish("note", "due", "--delay", "8s");
+        const dueAt = Date.now() + 8_000;
         const covering = project.start("runjobs", ["--cover", "--summary", "text"]);
         await until(() => existsSync(join(project.folder, "memq-data", "runs")));
         await until(() => waits(project));

@@ -1,4 +1,14 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../src/config/load.ts";
@@ -40,7 +50,30 @@ describe("README.md", () => {
     const forgotten = blocks.filter(({ language, use }) => language === "sh" && use.kind === "unmarked");
     expect(forgotten.map(({ line, text }) => `line ${String(line)}: ${text}`)).toEqual([]);
   });
+
+  test("its crontab lines are those that memq crontab print prints, but for the paths", () => {
+    const shown = blocks.filter(({ language }) => language === "crontab").map(({ text }) => text.trim());
+    expect(shown).toEqual([printedLine()]);
+  });
 });
+
+/** What `memq crontab print` makes of a project, with the paths of this machine taken out. */
+function printedLine(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "memq-docs-")));
+  try {
+    writeFileSync(join(folder, "config.ini"), "");
+    const words = [join(root, "scripts/memq"), "crontab", "print", "--quiet"];
+    const printed = execFileSync(process.execPath, words, { cwd: folder, encoding: "utf8", stdio: "pipe" });
+    const [line = "", ...more] = printed.split("\n").filter((one) => /^[^#]/.test(one));
+    expect(more).toEqual([]);
+    return line
+      .replace(folder, "/path/to/project")
+      .replace(join(root, "scripts/runjobs"), "/path/to/runjobs")
+      .replace(/&& \S+/, "&& /usr/bin/node");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 describe.each(documents)("%s", (path) => {
   const blocks = blocksOf(read(path));

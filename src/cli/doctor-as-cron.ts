@@ -1,14 +1,13 @@
 import { homedir, userInfo } from "node:os";
-import { inspectConfig } from "../config/load.ts";
+import { cronTimes } from "../config/cadence.ts";
 import { installedLines, type InstalledLine } from "../cron/crontab-block.ts";
 import { findCrontab } from "../cron/crontab-command.ts";
 import { stableNode } from "../cron/stable-node.ts";
 import { blocksIn } from "../cron/table.ts";
 import { tryAsCron } from "../doctor/as-cron.ts";
-import { cronShell } from "../doctor/cron-shell.ts";
+import { cronShell, ownShell } from "../doctor/cron-shell.ts";
 import { exitOf, warn, type Diagnosis, type Verdict } from "../doctor/verdict.ts";
 import { MemqError } from "../errors.ts";
-import { configPlace } from "./configuration.ts";
 import { crontabCommand, crontabLine } from "./crontab-line.ts";
 import { fileOf } from "./crontab-table.ts";
 import { diagnosisJson, diagnosisLines, summaryLine } from "./doctor-lines.ts";
@@ -29,7 +28,7 @@ export async function doctorAsCron(session: Session): Promise<number> {
     node: stableNode(),
     memq: scriptPath("memq"),
     commands: lines.length > 0 || fresh === undefined ? lines.map(({ command }) => command) : [fresh],
-    worksHere: worksHere(session),
+    here: ownShell(session.io.env),
     ...(queue !== undefined && { queue }),
   });
   const diagnoses = [{ ...cron, verdicts: [...installed.verdicts, ...cron.verdicts] }, ...queues];
@@ -69,26 +68,24 @@ async function installedIn({ io }: Session, configFile: string): Promise<Install
     const table = (await findCrontab(io.env).read()) ?? "";
     const blocks = blocksIn(table, (mark) => mark.configFile === configFile);
     const lines = blocks.flatMap(installedLines);
-    return { lines, verdicts: lines.length === 0 ? [NO_LINE] : [] };
+    return { lines, verdicts: lines.length === 0 ? [NO_LINE] : lines.flatMap(judgeTime) };
   } catch (error) {
     if (!(error instanceof MemqError)) throw error;
     return { lines: [], verdicts: [warn("crontab", { says: error.message, fix: error.next })] };
   }
 }
 
+/** A line that works, but whose time does not come again and again. */
+function judgeTime({ cron }: InstalledLine): readonly Verdict[] {
+  if (cronTimes(cron) !== undefined) return [];
+  const says = `${JSON.stringify(cron)} in your crontab is no time that comes again and again`;
+  return [warn("crontab", { says, fix: "memq crontab install writes the line anew" })];
+}
+
 const NO_LINE = warn("crontab", {
   says: "your crontab has no line of it yet",
   fix: "memq crontab install adds it",
 });
-
-function worksHere({ parsed, io }: Session): boolean {
-  try {
-    return inspectConfig(configPlace(parsed, io)).error === undefined;
-  } catch (error) {
-    if (error instanceof MemqError) return false;
-    throw error;
-  }
-}
 
 function cronUser(): { readonly name: string; readonly home: string } {
   try {

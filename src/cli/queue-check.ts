@@ -4,6 +4,7 @@ import type { Memq } from "../memq.ts";
 import type { Broker } from "../ports/broker.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
 import type { Registry } from "../run/registry.ts";
+import { logFault } from "../telemetry/log-file.ts";
 import { brokerJson, brokerText } from "./queues.ts";
 import { counted, cut, printable } from "./printable.ts";
 import { scheduleFaults } from "./schedule-check.ts";
@@ -25,6 +26,9 @@ export async function checkQueue(memq: Memq, queue: QueueConfig): Promise<QueueC
   const registry = await attempted(errors, () => memq.registry(queue.name));
   const broker = await attempted(errors, () => reach(memq, queue));
   const survey = await attempted(errors, () => surveyed(queue, broker, registry));
+  const fault = queue.log === undefined ? undefined : logFault(queue.log);
+  if (fault !== undefined)
+    errors.push(new MemqError("CONFIG_INVALID", `log ${String(queue.log)} cannot be written: ${fault}`));
   if (registry !== undefined) {
     await attempted(errors, () => construct(registry, queue));
     errors.push(...scheduleFaults(memq, queue, registry));

@@ -17,8 +17,8 @@ export interface CronCase {
   readonly memq: string;
   /** The commands that start runs, as they stand in a crontab; those that are installed, else the one to install. */
   readonly commands: readonly string[];
-  /** Whether the configuration is right in this very environment. */
-  readonly worksHere: boolean;
+  /** The shell of whoever asks: what works there lacks only what cron does not have. */
+  readonly here: CronShell;
 }
 
 /** What was found out about the line, then about each queue. */
@@ -81,30 +81,41 @@ function judgeLog(log: string, { code }: CronAnswer): Verdict {
 /** Configuration, handlers and brokers, as `memq check` sees them there. */
 async function tryCheck(
   shell: CronShell,
-  { configFile, queue, node, memq, worksHere }: CronCase,
+  { configFile, queue, node, memq, here }: CronCase,
 ): Promise<{ readonly config: readonly Verdict[]; readonly queues: readonly Diagnosis[] }> {
   const only = queue === undefined ? [] : ["--queue", queue];
   const words = [node, memq, "check", "--json", "--config", configFile, ...only];
-  const answer = await shell(words.map(shellWord).join(" "));
+  const command = words.map(shellWord).join(" ");
+  const answer = await shell(command);
+  const own = readCheck(await here(command));
   const checked = readCheck(answer);
-  const fix = worksHere ? ONLY_HERE : "memq check says the same here";
   if (checked === undefined) {
+    const fix = own === undefined ? "memq check says the same here" : ONLY_HERE;
     return { config: [fail("config", EXIT.config, { says: wordsOf(answer), fix })], queues: [] };
   }
-  const { faults, queues } = checked;
-  const faulty = faults.map(({ message, exit }) => fail("config", exit, { says: message, fix }));
   return {
-    config: faulty.length === 0 ? [ok("config", configFile)] : faulty,
-    queues: queues.map(judgeQueue),
+    config: judgeConfig(configFile, checked, own),
+    queues: checked.queues.map((queue) => judgeQueue(queue, own)),
   };
 }
 
+function judgeConfig(configFile: string, { faults }: Checked, own: Checked | undefined): readonly Verdict[] {
+  if (faults.length === 0) return [ok("config", configFile)];
+  const isRightHere = own?.faults.length === 0;
+  return faults.map(({ message, exit, next }) =>
+    fail("config", exit, { says: message, fix: isRightHere ? ONLY_HERE : next }),
+  );
+}
+
 const ONLY_HERE =
-  "it is right in this shell: what is missing are variables that cron does not have; " +
+  "it is right in this shell: what is missing are variables, or commands on PATH, that cron does not have; " +
   "put NAME=value above the line in the crontab";
 
-function judgeQueue({ name, errors }: Checked["queues"][number]): Diagnosis {
-  const verdicts = errors.map(({ message, exit, next }) => fail("queue", exit, { says: message, fix: next }));
+function judgeQueue({ name, errors }: Checked["queues"][number], own: Checked | undefined): Diagnosis {
+  const isRightHere = own?.queues.some((queue) => queue.name === name && queue.errors.length === 0) === true;
+  const verdicts = errors.map(({ message, exit, next }) =>
+    fail("queue", exit, { says: message, fix: isRightHere ? ONLY_HERE : next }),
+  );
   const fine = ok("queue", "handlers load, and what keeps its tasks answers");
   return { about: `queue ${name}`, verdicts: verdicts.length === 0 ? [fine] : verdicts };
 }

@@ -24,14 +24,25 @@ export const CRON_PATH = "/usr/bin:/bin";
 const MAX_MS = 60_000; // a memcached that is away is given up long before
 const MAX_CHARACTERS = 1_000_000;
 
+/** Where a shell starts. */
+interface Start {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 /** /bin/sh in the home folder with next to no environment, no terminal, and nothing on standard input. */
-export const cronShell =
-  ({ name, home }: CronUser): CronShell =>
+export const cronShell = ({ name, home }: CronUser): CronShell =>
+  shellIn({ cwd: home, env: { PATH: CRON_PATH, HOME: home, LOGNAME: name, SHELL: "/bin/sh" } });
+
+/** The same with all that the person at the keyboard has, to be compared with. */
+export const ownShell = (env: NodeJS.ProcessEnv): CronShell => shellIn({ cwd: "/", env });
+
+const shellIn =
+  (start: Start): CronShell =>
   (command) =>
     new Promise((resolve, reject) => {
       const child = spawn("/bin/sh", ["-c", command], {
-        cwd: home,
-        env: { PATH: CRON_PATH, HOME: home, LOGNAME: name, SHELL: "/bin/sh" },
+        ...start,
         stdio: ["ignore", "pipe", "pipe"],
         detached: true, // a session of its own: without a terminal, and with all its children to be stopped
       });

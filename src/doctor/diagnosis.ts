@@ -4,7 +4,7 @@ import type { Examiner, Memq } from "../memq.ts";
 import type { FolderExamination } from "../ports/examination.ts";
 import { judgeFolder, judgeStore } from "./folder.ts";
 import { judgeNode, judgeSqlite } from "./machine.ts";
-import { judgeHandlers, judgeSecret } from "./queue-settings.ts";
+import { judgeHandlers, judgeLog, judgeSecret } from "./queue-settings.ts";
 import { diagnoseServer, serversOf } from "./server-diagnosis.ts";
 import { failed, type Diagnosis, type Verdict } from "./verdict.ts";
 
@@ -13,6 +13,8 @@ export interface Patient {
   readonly memq: Memq;
   readonly queues: readonly QueueConfig[];
   readonly examiner: Examiner;
+  /** Why a log could not be written; undefined: it could. */
+  readonly logFault: (path: string) => string | undefined;
   /** Ms since 1970. */
   readonly now: () => number;
 }
@@ -24,7 +26,7 @@ export async function diagnose(patient: Patient): Promise<readonly Diagnosis[]> 
   const traces = new Map(servers.flatMap((server) => [...server.traces]));
   const found: Diagnosis[] = [];
   // One after the other: the handlers of a queue are somebody's code, and may mind being loaded side by side.
-  for (const queue of queues) found.push(await diagnoseQueue(queue, patient.memq, traces.get(queue.name)));
+  for (const queue of queues) found.push(await diagnoseQueue(queue, patient, traces.get(queue.name)));
   const folders = await diagnoseFolders(patient);
   return [...found, ...servers.map(({ diagnosis }) => diagnosis), ...folders];
 }
@@ -40,8 +42,13 @@ export async function diagnoseMachine(
   return { about: "this machine", verdicts };
 }
 
-async function diagnoseQueue(queue: QueueConfig, memq: Memq, trace: Verdict | undefined): Promise<Diagnosis> {
-  const verdicts = [await handlers(queue, memq), judgeSecret(queue.secret), trace];
+async function diagnoseQueue(
+  queue: QueueConfig,
+  { memq, logFault }: Patient,
+  trace: Verdict | undefined,
+): Promise<Diagnosis> {
+  const log = queue.log === undefined ? undefined : judgeLog(queue.log, logFault(queue.log));
+  const verdicts = [await handlers(queue, memq), judgeSecret(queue.secret), log, trace];
   return { about: `queue ${queue.name}`, verdicts: verdicts.flatMap((verdict) => verdict ?? []) };
 }
 

@@ -1,4 +1,5 @@
-import { ok, warn, type Verdict } from "./verdict.ts";
+import { EXIT } from "../errors.ts";
+import { fail, ok, warn, type Verdict } from "./verdict.ts";
 
 // What `openssl rand -hex 16` gives; a word can be guessed by whoever has one signed task.
 const SHORTEST_SECRET = 32;
@@ -10,6 +11,15 @@ export function judgeSecret(secret: string | undefined): Verdict | undefined {
   return warn("secret", {
     says: `tasks are signed, but the secret has only ${String(secret.length)} signs: it may be guessed`,
     fix: "use a long random one: openssl rand -hex 32",
+  });
+}
+
+/** Judges the file of `log`; `fault`: why it cannot be written. */
+export function judgeLog(path: string, fault: string | undefined): Verdict {
+  if (fault === undefined) return ok("log", `${path} can be written`);
+  return fail("log", EXIT.config, {
+    says: `${path} cannot be written: ${fault}`,
+    fix: "make it writable, or name another file with log",
   });
 }
 

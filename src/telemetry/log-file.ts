@@ -1,4 +1,6 @@
-import { closeSync, fstatSync, statSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, fstatSync, statSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { describeError } from "../errors.ts";
 import { openToAppend } from "../host/group-file.ts";
 
 // A file that was moved away by a rotation is left within this time.
@@ -50,5 +52,17 @@ export class LogFile {
     const there = statSync(this.#path, { throwIfNoEntry: false });
     const open = fstatSync(descriptor);
     return there === undefined || there.ino !== open.ino || there.dev !== open.dev;
+  }
+}
+
+/** Why a log could not be written, for people; undefined: it could. Makes no file. */
+export function logFault(path: string): string | undefined {
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.isDirectory() === true) return "it is a folder";
+    accessSync(there === undefined ? dirname(path) : path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
   }
 }

@@ -72,7 +72,8 @@ test("a variable that only this shell has is told", async () => {
 test("handlers that need more than cron gives are found, and so is a broker that is away", async () => {
   folder.write(
     "handlers/worker.mjs",
-    `if (!process.env.TERM_PROGRAM_OF_TEST) throw new Error("no terminal");`,
+    `if (!process.env.TERM_PROGRAM_OF_TEST) throw new Error("no terminal");
+export class Worker { a() {} }`,
   );
   process.env["TERM_PROGRAM_OF_TEST"] = "1";
   try {
@@ -82,9 +83,35 @@ test("handlers that need more than cron gives are found, and so is a broker that
   } finally {
     delete process.env["TERM_PROGRAM_OF_TEST"];
   }
+  const { out } = await folder.say(main, ["doctor", "--as-cron"], {
+    env: { ...env(), TERM_PROGRAM_OF_TEST: "1" },
+  });
+  expect(out).toMatch(/no terminal.*\n +fix: it is right in this shell: what is missing are variables/);
   folder.write("handlers/worker.mjs", `export class Worker { a() {} }`);
   folder.write("config.ini", "queueip = 127.0.0.1\nqueueport = 1\n");
   expect((await doctor()).code).toBe(69);
+});
+
+test("a log of the configuration that cannot be written is found", async () => {
+  folder.write("config.ini", "log = nowhere/run.log\n");
+  const { code, out } = await doctor();
+  expect(code).toBe(78);
+  expect(out).toMatch(/^ +fail +queue +log \/.*\/nowhere\/run\.log cannot be written: ENOENT/m);
+  const plain = await folder.say(main, ["doctor"], { env: env() });
+  expect(plain.code).toBe(78);
+  expect(plain.out).toMatch(/^ +fail +log +\/.*run\.log cannot be written: ENOENT/m);
+  folder.write("config.ini", "log = run.log\n");
+  expect((await folder.say(main, ["doctor"], { env: env() })).out).toMatch(
+    /^ +ok +log +\/.*run\.log can be/m,
+  );
+});
+
+test("a line that starts a run once is told", async () => {
+  await install();
+  cron.write((cron.read() ?? "").replace("*/10 * * * *", "@reboot"));
+  expect((await doctor()).out).toMatch(
+    /^ +warn +crontab +"@reboot" in your crontab is no time that comes again/m,
+  );
 });
 
 test("the table of another crontab is left alone", async () => {
@@ -102,5 +129,5 @@ test("a crontab that cannot be read keeps nothing from being tried", async () =>
   writeFileSync(join(folder.path, "config.ini"), "queueprot = 1\n");
   const wrong = await doctor();
   expect(wrong.code).toBe(78);
-  expect(wrong.out).toContain("memq check says the same here");
+  expect(wrong.out).toContain("fix: Correct the lines named");
 });

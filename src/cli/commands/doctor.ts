@@ -5,6 +5,7 @@ import { diagnose, diagnoseMachine } from "../../doctor/diagnosis.ts";
 import { exitOf, failed, type Diagnosis } from "../../doctor/verdict.ts";
 import { MemqError } from "../../errors.ts";
 import { examiner } from "../../memq.ts";
+import { logFault } from "../../telemetry/log-file.ts";
 import { configPlace } from "../configuration.ts";
 import { diagnosisJson, diagnosisLines, summaryLine } from "../doctor-lines.ts";
 import { mindLateStrays } from "../late-strays.ts";
@@ -40,7 +41,7 @@ async function lookOver(session: Session): Promise<readonly Diagnosis[]> {
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(sound.memq.config.folder);
   mindLateStrays(session);
-  return [machine, read, ...(await diagnose({ ...sound, examiner, now: () => Date.now() }))];
+  return [machine, read, ...(await diagnose({ ...sound, examiner, logFault, now: () => Date.now() }))];
 }
 
 function readConfiguration({ parsed, io }: Session): Diagnosis {

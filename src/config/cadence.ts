@@ -39,6 +39,9 @@ export const CRON: ValueType<string> = { name: "cron expression", read: readCron
 
 function readCron(text: string): Reading<string> {
   if (NICKNAMES.has(text)) return { value: text };
+  if (text.startsWith("@")) {
+    return { fault: `is no time that comes again and again (try ${[...NICKNAMES.keys()].join(", ")})` };
+  }
   const parts = text.trim().split(/\s+/);
   if (parts.length !== FIELDS.length || text.length > MAX_LENGTH) {
     return { fault: `is not a cron expression (${EXAMPLE})` };

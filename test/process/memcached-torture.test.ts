@@ -54,7 +54,10 @@ describe.skipIf(noMemcached !== undefined)(
         // What a kill may repeat: what was running, and what was not acknowledged of the last 5 ms.
         expect(again).toBeLessThanOrEqual(kills * 100);
 
-        const { control, orphans, faults, ready, dead } = checkList(await itemsOf(torn.server), "default");
+        const { control, orphans, faults, ready, dead } = checkList(
+          await itemsOf(torn.server, "default"),
+          "default",
+        );
         expect({ orphans, faults, ready, dead }).toEqual({ orphans: [], faults: [], ready: [], dead: [] });
         expect(control?.stakes).toEqual([]);
       },

@@ -48,8 +48,12 @@ export interface FaultProxy {
   when(matches: (request: SeenRequest) => boolean, fault: Fault): void;
   /** Strikes every open connection at once. */
   now(fault: Fault): void;
+  /** Faults that have not struck yet. */
+  readonly armed: number;
   /** Lets go what is held; the connections work normally again. */
   release(): void;
+  /** Resolves when the server has done everything that came from clients which are gone. */
+  landed(): Promise<void>;
   /** New connections are reset as soon as they are accepted, until `accept()`. */
   refuse(): void;
   accept(): void;
@@ -104,6 +108,12 @@ export async function startFaultProxy(upstreamPort: number): Promise<FaultProxy>
     get accepted() {
       return accepted;
     },
+    get armed() {
+      return desk.traps.length;
+    },
+    landed: async () => {
+      await Promise.all([...links].filter((link) => !link.open()).map((link) => link.over));
+    },
     at: (nth, fault) => {
       const number = desk.requests.length + nth;
       desk.traps.push({ matches: (request) => request.number === number, fault });
@@ -142,11 +152,14 @@ interface Link {
   release(): void;
   holding(): boolean;
   open(): boolean;
+  /** The server has read to the end, and closed. */
+  readonly over: Promise<unknown>;
   destroy(): void;
 }
 
 function makeLink(client: Socket, upstreamPort: number, desk: Desk): Link {
   const upstream = connect(upstreamPort, HOST);
+  const over = new Promise((resolve) => upstream.once("close", resolve));
   for (const socket of [client, upstream]) socket.setNoDelay(true).on("error", ignore);
   let rest: Buffer = Buffer.alloc(0); // of the client's stream: less than one request
   let fault: Fault | undefined;
@@ -249,6 +262,7 @@ function makeLink(client: Socket, upstreamPort: number, desk: Desk): Link {
 
   return {
     strike,
+    over,
     holding: () => fault?.kind === "holdRequests",
     open: () => !client.destroyed,
     release: () => {

@@ -2,7 +2,7 @@ import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
 import { bucketEntries, bucketOf, parseEntry } from "../../src/adapters/memcached/entries.ts";
 import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
-import { keysOf } from "../../src/adapters/memcached/names.ts";
+import { isKeyed, keysOf } from "../../src/adapters/memcached/names.ts";
 import { decodeRecord } from "../../src/adapters/memcached/record.ts";
 import type { StoredRecord } from "../../src/adapters/memcached/record.ts";
 import type { MemcachedServer } from "./memcached-server.ts";
@@ -12,10 +12,14 @@ export type Items = ReadonlyMap<string, Buffer>;
 
 /** What a look at everything that a queue has on its server finds. */
 export interface Checked {
-  /** Broken promises of the layout, each a sentence. */
+  /** Broken promises of the layout (I3, I4, I5), each a sentence. */
   readonly faults: readonly string[];
-  /** Live records that nothing names: nobody will ever run them. */
+  /** Live records that nothing names: nobody will ever run them (I2). */
   readonly orphans: readonly string[];
+  /** Names that wait for the first time, and have no record (I1): only a server that lost it explains that. */
+  readonly unrecorded: readonly string[];
+  /** How much was there to be checked. */
+  readonly seen: Seen;
   readonly control?: Control;
   /** Names of the records there are, by state. */
   readonly ready: readonly string[];
@@ -23,11 +27,35 @@ export interface Checked {
   readonly cancelled: readonly string[];
 }
 
+/** What there was of a queue: a check of nothing proves nothing. */
+export interface Seen {
+  readonly items: number;
+  readonly blocks: number;
+  readonly records: number;
+  readonly lists: number;
+  readonly buckets: number;
+  readonly stakes: number;
+  /** Names in lists, stakes and buckets. */
+  readonly names: number;
+}
+
+/** The invariants of docs/memcached-layout.md, and which field of a check tells that one is broken. */
+export const INVARIANTS = [
+  "I1 listed names have records (unrecorded)",
+  "I2 live records are named (orphans)",
+  "I3 offset, clock and sweeps agree with the stakes (faults)",
+  "I4 marks belong to stakes that stand (faults)",
+  "I5 lists end only when they are claimed to the end (faults)",
+] as const;
+
+const SAW_NOTHING: Seen = { items: 0, blocks: 0, records: 0, lists: 0, buckets: 0, stakes: 0, names: 0 };
+
 /** Checks the invariants of docs/memcached-layout.md on all that a server keeps of one queue. */
 export function checkList(items: Items, queue: string): Checked {
   const keys = keysOf(queue);
   const block = items.get(keys.control);
-  const nothing = { faults: [], orphans: [], ready: [], dead: [], cancelled: [] };
+  const seen = { ...SAW_NOTHING, items: items.size };
+  const nothing = { faults: [], orphans: [], unrecorded: [], seen, ready: [], dead: [], cancelled: [] };
   if (block === undefined) return nothing;
   const decoded = decodeControl(block);
   if (decoded.kind !== "control") return { ...nothing, faults: [`the control block is ${decoded.kind}`] };
@@ -43,7 +71,9 @@ export function checkList(items: Items, queue: string): Checked {
   return {
     control,
     orphans,
-    faults: faultsOf(items, queue, control),
+    unrecorded: [...named.fresh].filter((name) => !items.has(keys.record(control.epoch, name))),
+    seen: { ...countsOf(items, queue, control, named), records: records.size },
+    faults: [...faultsOf(items, queue, control), ...markFaults(records, control)],
     ready: inState("ready"),
     dead: inState("dead"),
     cancelled: inState("cancelled"),
@@ -62,6 +92,8 @@ function recordsIn(items: Items, prefix: string): ReadonlyMap<string, StoredReco
 
 interface Named {
   readonly waiting: ReadonlySet<string>;
+  /** Of those, the ones that stand nowhere else and never did. */
+  readonly fresh: ReadonlySet<string>;
   readonly staked: ReadonlySet<string>;
   readonly dead: ReadonlySet<string>;
   /** Names with the seconds that their buckets say. */
@@ -72,9 +104,9 @@ function namesIn(items: Items, queue: string, control: Control): Named {
   const keys = keysOf(queue);
   const list = (name: string): string => items.get(keys.list(control.epoch, name))?.toString("latin1") ?? "";
   const names = (text: string): string[] => text.split(",").flatMap((one) => parseEntry(one)?.name ?? []);
-  const waiting = control.lists.flatMap(({ name }, at) =>
-    names(list(name).slice(at === 0 ? control.offset : 0)),
-  );
+  const unclaimed = control.lists
+    .map(({ name }, at) => list(name).slice(at === 0 ? control.offset : 0))
+    .join("");
   const staked = control.stakes.flatMap((stake) =>
     stake.kind === "sweep" ? [] : stake.entries.flatMap((text) => parseEntry(text)?.name ?? []),
   );
@@ -86,8 +118,13 @@ function namesIn(items: Items, queue: string, control: Control): Named {
       timed.set(name, [...(timed.get(name) ?? []), due]);
     }
   }
+  const fresh = unclaimed.split(",").flatMap((one) => {
+    const entry = parseEntry(one);
+    return entry === undefined || entry.again || isKeyed(entry.name) ? [] : [entry.name];
+  });
   return {
-    waiting: new Set(waiting),
+    waiting: new Set(names(unclaimed)),
+    fresh: new Set(fresh),
     staked: new Set(staked),
     dead: new Set(control.deadLists.flatMap(({ name }) => names(list(name)))),
     timed,
@@ -107,16 +144,54 @@ function isNamed(name: string, record: StoredRecord, named: Named, control: Cont
   );
 }
 
+function countsOf(items: Items, queue: string, control: Control, named: Named): Omit<Seen, "records"> {
+  const keys = keysOf(queue);
+  const startingWith = (prefix: string): number =>
+    [...items.keys()].filter((key) => key.startsWith(prefix)).length;
+  const { waiting, staked, dead, timed } = named;
+  return {
+    items: items.size,
+    blocks: 1,
+    lists: startingWith(keys.list(control.epoch, "")),
+    buckets: startingWith(keys.bucket(control.epoch, 0).slice(0, -1)),
+    stakes: control.stakes.length,
+    names: new Set([...waiting, ...staked, ...dead, ...timed.keys()]).size,
+  };
+}
+
+/** I4: what is marked by a stake that is gone is passed over by everybody, for ever. */
+function markFaults(records: ReadonlyMap<string, StoredRecord>, control: Control): string[] {
+  return [...records].flatMap(([name, { run, state }]) => {
+    if (run === undefined || state !== "ready") return [];
+    const stake = control.stakes.find(({ id }) => id === run.stake);
+    if (stake !== undefined && stake.generation >= run.generation) return [];
+    return [`record ${name} is marked by stake ${run.stake}.${String(run.generation)}, which does not stand`];
+  });
+}
+
+/** I5: a list that the block does not name is a fresh one whose maker died, or was claimed to its end. */
+function listFaults(items: Items, queue: string, control: Control): string[] {
+  const prefix = keysOf(queue).list(control.epoch, "");
+  const named = [...control.lists, ...control.deadLists].map(({ name }) => name);
+  const [first] = control.lists;
+  const missing = named
+    .filter((name) => !items.has(prefix + name) && !(name === first?.name && control.closing))
+    .map((name) => `list ${name} is named and not there`);
+  const unnamed = [...items]
+    .filter(([key, value]) => key.startsWith(prefix) && value.length > 0)
+    .map(([key]) => key.slice(prefix.length))
+    .filter((name) => !named.includes(name))
+    .map((name) => `list ${name} has entries and is not named`);
+  return [...missing, ...unnamed];
+}
+
 function faultsOf(items: Items, queue: string, control: Control): string[] {
   const keys = keysOf(queue);
-  const faults: string[] = [];
+  const faults = listFaults(items, queue, control);
   const [first] = control.lists;
   const head = items.get(keys.list(control.epoch, first?.name ?? ""));
   if (head !== undefined && !control.closing && control.offset > head.length)
     faults.push("the first list is shorter than its claimed part");
-  for (const { name } of control.lists.slice(1)) {
-    if (!items.has(keys.list(control.epoch, name))) faults.push(`list ${name} is named and not there`);
-  }
   const stakes = control.stakes.map(({ id }) => id);
   if (new Set(stakes).size < stakes.length) faults.push("two stakes have one name");
   for (const stake of control.stakes) {
@@ -128,10 +203,19 @@ function faultsOf(items: Items, queue: string, control: Control): string[] {
   return faults;
 }
 
-/** Everything that a real server keeps, read key by key. For a server that is at rest. */
-export async function itemsOf(server: MemcachedServer): Promise<Items> {
-  const lines = await server.command("lru_crawler metadump all");
-  const keys = lines.flatMap((line) => /^key=(\S+)/.exec(line)?.[1] ?? []).map(decodeURIComponent);
+/**
+ * Everything that a real server keeps of a queue, read key by key.
+ * @param known keys that may be there: a dump passes some over while the server works on other queues
+ */
+export async function itemsOf(
+  server: MemcachedServer,
+  queue: string,
+  known: Iterable<string> = [],
+): Promise<Items> {
+  const lines = await dumpOf(server);
+  const prefix = keysOf(queue).control.slice(0, -1);
+  const dumped = lines.flatMap((line) => /^key=(\S+)/.exec(line)?.[1] ?? []).map(decodeURIComponent);
+  const keys = [...new Set([...dumped.filter((key) => key.startsWith(prefix)), ...known])];
   const wire = openMemjsWire({ server: { host: server.host, port: server.port } });
   const items = new Map<string, Buffer>();
   try {
@@ -147,3 +231,32 @@ export async function itemsOf(server: MemcachedServer): Promise<Items> {
   }
   return items;
 }
+
+let dumping: Promise<unknown> = Promise.resolve();
+
+// The server makes one dump at a time, and answers others that it is busy.
+function dumpOf(server: MemcachedServer): Promise<readonly string[]> {
+  const mine = dumping.then(() => server.command("lru_crawler metadump all"));
+  dumping = mine.catch(() => undefined);
+  return mine;
+}
+
+/**
+ * Checks a queue on a real server that nobody works on.
+ * @throws Error when there is nothing of the queue there: a check that saw nothing proves nothing
+ */
+export async function examineList(
+  server: MemcachedServer,
+  queue: string,
+  known?: Iterable<string>,
+): Promise<Checked> {
+  const time = (await server.command("stats")).find((line) => line.startsWith("STAT time "));
+  const checked = checkList(await itemsOf(server, queue, known), queue);
+  const { control } = checked;
+  if (control === undefined) throw new Error(`the checker saw nothing of queue ${queue} on ${server.host}`);
+  const now = Number(time?.split(" ")[2]);
+  if (control.sweptTo <= now + SERVER_STEP_SECONDS) return checked;
+  return { ...checked, faults: [...checked.faults, "the queue's clock is ahead of its server's"] };
+}
+
+const SERVER_STEP_SECONDS = 2; // the server's own clock ticks once a second, and is up to two behind

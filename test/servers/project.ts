@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pipeline, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const SCRIPTS = fileURLToPath(new URL("../../scripts/", import.meta.url));
@@ -20,11 +21,15 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+type Command = "publish-task" | "runjobs" | "memq";
+/** What a command reads on its standard input: a text at once, or one that comes by and by. */
+type Input = string | Readable;
+
 /** A user's project in a folder of its own, worked on with the real commands. */
 export interface Project {
   readonly folder: string;
-  start(command: "publish-task" | "runjobs" | "memq", args?: readonly string[], input?: string): Running;
-  run(command: "publish-task" | "runjobs" | "memq", args?: readonly string[], input?: string): Promise<Ended>;
+  start(command: Command, args?: readonly string[], input?: Input): Running;
+  run(command: Command, args?: readonly string[], input?: Input): Promise<Ended>;
   /** The lines that handlers appended to a file of the project. */
   lines(name?: string): readonly string[];
   remove(): void;
@@ -54,7 +59,7 @@ interface Launch {
   readonly folder: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly input: string | undefined;
+  readonly input: Input | undefined;
 }
 
 function launch({ folder, command, args, input }: Launch): Running {
@@ -64,7 +69,9 @@ function launch({ folder, command, args, input }: Launch): Running {
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.on("error", () => undefined); // a command that refuses its arguments does not read
-  child.stdin.end(input ?? "");
+  if (input instanceof Readable)
+    pipeline(input, child.stdin, () => undefined); // it may be killed before the end
+  else child.stdin.end(input ?? "");
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));

@@ -31,7 +31,8 @@ export interface MemcachedServer {
 }
 
 /**
- * Starts memcached with `args` beside the address (e.g. `["-m", "64", "-M"]`); resolves when it accepts.
+ * Starts memcached with `args` beside the address (e.g. `["-m", "64", "-M"]`); resolves when it accepts on
+ * 127.0.0.1. With `-l` it listens where that says, which has to be there too.
  * @throws Error that says so when memcached is not installed.
  */
 export async function startMemcached(args: readonly string[] = []): Promise<MemcachedServer> {
@@ -86,7 +87,8 @@ const KEEPER = '"$@" </dev/null & echo $!; read _; kill -KILL $! 2>/dev/null; wa
 
 async function launch(port: number, args: readonly string[]): Promise<Launched> {
   const root = process.getuid?.() === 0 ? ["-u", "root"] : [];
-  const command = ["memcached", "-l", HOST, "-p", String(port), "-U", "0", ...root, ...args];
+  const elsewhere = args.includes("-l") ? [] : ["-l", HOST];
+  const command = ["memcached", ...elsewhere, "-p", String(port), "-U", "0", ...root, ...args];
   const keeper = spawn("sh", ["-c", KEEPER, "keeper", ...command], { stdio: ["pipe", "pipe", "pipe"] });
   const said: string[] = [];
   keeper.stderr.on("data", (data: Buffer) => said.push(data.toString()));

@@ -29,6 +29,8 @@ type Input = string | Readable;
 export interface Project {
   readonly folder: string;
   start(command: Command, args?: readonly string[], input?: Input): Running;
+  /** Starts it behind other words, such as those that change the namespace. */
+  startOn(words: readonly string[], command: Command, args?: readonly string[]): Running;
   run(command: Command, args?: readonly string[], input?: Input): Promise<Ended>;
   /** The lines that handlers appended to a file of the project. */
   lines(name?: string): readonly string[];
@@ -44,6 +46,7 @@ export function makeProject(files: { readonly config: string; readonly handler: 
   return {
     folder,
     start,
+    startOn: (words, command, args = []) => launch({ folder, command, args, input: undefined, words }),
     run: (command, args, input) => start(command, args, input).ended,
     lines: (name = "worker.log") => {
       const path = join(folder, name);
@@ -60,10 +63,12 @@ interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly input: Input | undefined;
+  readonly words?: readonly string[];
 }
 
-function launch({ folder, command, args, input }: Launch): Running {
-  const child = spawn(process.execPath, [join(SCRIPTS, command), ...args], {
+function launch({ folder, command, args, input, words = [] }: Launch): Running {
+  const [file = "", ...rest] = [...words, process.execPath, join(SCRIPTS, command), ...args];
+  const child = spawn(file, rest, {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: folder },
     stdio: ["pipe", "pipe", "pipe"],

@@ -23,6 +23,9 @@ export default class Worker {
 
 const MOST_TASKS = 200_000;
 const REFILLED = 20;
+const OTHER = "x";
+// Done, or with dead letters. A run gives up (75) when a large outcome finds no room for seconds; the next one goes on.
+const ENDS_OF_RUNS = [0, 1, 75];
 
 describe.skipIf(noMemcached !== undefined)(
   `a server that is full (${noMemcached ?? "memcached is there"})`,
@@ -59,7 +62,9 @@ describe.skipIf(noMemcached !== undefined)(
         await filler.fill();
         const full = filler.kept.length;
         expect(full).toBeGreaterThan(10);
-        const refused = await project.run("publish-task", ["hit", "--stdin"], `0:${"x".repeat(bytes)}`);
+        // A few more may find a place, of another size than the others by a letter of their ids; but not so many.
+        const more = ["hit", "--stdin", "--count", "500"];
+        const refused = await project.run("publish-task", more, `${OTHER}:${"x".repeat(bytes)}`);
         expect(refused.code, refused.stderr).toBe(75);
 
         // Publishers go on trying while runs make room.
@@ -68,14 +73,15 @@ describe.skipIf(noMemcached !== undefined)(
           if ((await filler.tryOne()) === "full") await pause(20); // as a publisher that is told to try later does
         }
         const ends = await drained;
-        for (const { code, stderr } of ends) expect([0, 1], stderr).toContain(code);
+        for (const { code, stderr } of ends) expect(ENDS_OF_RUNS, stderr).toContain(code);
 
         const again = filler.kept.length;
         for (let count = 0; count < 5; count++) expect(await filler.tryOne()).toBe("kept");
         const last = await drain(project);
-        for (const { code, stderr } of last) expect([0, 1], stderr).toContain(code);
+        for (const { code, stderr } of last) expect(ENDS_OF_RUNS, stderr).toContain(code);
 
-        const ran = new Set(project.lines());
+        const lines = project.lines().filter((name) => name !== OTHER);
+        const ran = new Set(lines);
         const dies = (name: string): boolean => Number(name) % 50 === 3;
         const missing = filler.kept.filter((name) => !ran.has(name) && !dies(name));
         const checked = await examineList(server, "default");
@@ -83,7 +89,7 @@ describe.skipIf(noMemcached !== undefined)(
           "kept until it was full": full,
           "while it was drained": again - full,
           lost: missing.length,
-          repeated: project.lines().length - ran.size,
+          repeats: lines.length - ran.size,
           "dead letters": checked.dead.length,
           s: Math.round((Date.now() - beganAt) / 1_000),
         });
@@ -91,7 +97,7 @@ describe.skipIf(noMemcached !== undefined)(
         expect(checked).toMatchObject({ faults: [], unrecorded: [], orphans: [], ready: [] });
         expect(checked.control).toMatchObject({ stakes: [], lost: 0 });
         expect(checked.dead).toHaveLength(filler.kept.filter(dies).length);
-        expect(project.lines()).toHaveLength(ran.size);
+        expect(lines).toHaveLength(ran.size);
       },
     );
   },
@@ -117,8 +123,10 @@ class Filler {
         if (outcome.kind === "kept") this.kept.push(names[at] ?? "");
         else expect(outcome).toMatchObject({ kind: "refused", code: "QUEUE_FULL" });
       }
-      if (refused > 0) return;
+      if (refused > 0) break;
     }
+    // What was not listed was taken back, which makes a little room again.
+    for (let tries = 0; tries < 1_000; tries++) if ((await this.tryOne()) === "full") return;
     throw new Error("the server is never full");
   }
 

@@ -66,7 +66,11 @@ export class Session {
 
   /** Patience for a piece of work that ends with BROKER_UNREACHABLE. */
   patience(): Patience {
-    return new Patience(this.#clock, this.#met ? PATIENT : AT_FIRST, () => this.#unanswered());
+    return new Patience(this.#clock, this.#met ? PATIENT : AT_FIRST, () => {
+      // Whoever gives up has more to do before it ends, and none of that is worth waiting for all over again.
+      this.#met = false;
+      return this.#unanswered();
+    });
   }
 
   /** One round trip, repeated only while nothing at all could be sent. Answers may be unknown. */

@@ -69,13 +69,13 @@ export class QueueTrial {
       // Only its heartbeat tells whether it lives.
       holder: { host: "elsewhere", realm: "", pid: this.#parties.length + 1, startedAt: "1" },
     });
-    const party: Party = {
-      broker,
-      kill: async () => {
-        wire.close();
-        await this.#delete(wire.beats.splice(0));
-      },
+    let killed: Promise<void> | undefined;
+    const kill = (): Promise<void> => {
+      wire.close();
+      return this.#delete(wire.beats);
     };
+    // Whoever comes second waits for the same end: only then nobody takes it for alive.
+    const party: Party = { broker, kill: () => (killed ??= kill()) };
     this.#parties.push(party);
     return party;
   }

@@ -147,17 +147,22 @@ function lackOf({ daemon, packages }, peers) {
  * @param {Contender} contender
  * @param {string} [peers] the folder of the peers' packages
  */
-export function descriptionOf({ name, daemon, packages, keeps, settings }, peers = ".") {
+export function descriptionOf({ name, isOurs, daemon, packages, keeps, settings }, peers = ".") {
   const server =
     daemon === undefined
       ? []
       : [[daemon.program, versionSaidBy(daemon.version), daemon.settings].filter(Boolean).join(" ")];
-  const versions = [...packages.map((each) => `${each} ${packageVersion(peers, each)}`), ...server];
+  const itself = isOurs ? [`memq ${versionIn(join(import.meta.dirname, "../.."))}`] : [];
+  const versions = [
+    ...itself,
+    ...packages.map((each) => `${each} ${versionIn(join(peers, "node_modules", each))}`),
+    ...server,
+  ];
   return { name, versions: versions.join(", "), keeps, settings };
 }
 
-/** @param {string} peers @param {string} name */
-function packageVersion(peers, name) {
-  const text = readFileSync(join(peers, "node_modules", name, "package.json"), "utf8");
+/** @param {string} folder of a package */
+function versionIn(folder) {
+  const text = readFileSync(join(folder, "package.json"), "utf8");
   return /** @type {{ version: string }} */ (jsonIn(text)).version;
 }

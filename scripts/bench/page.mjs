@@ -28,6 +28,7 @@ ${skipped.map((line) => `\n- ${line}`).join("")}`;
 function machine() {
   const [processor] = cpus();
   const gib = Math.round(totalmem() / 2 ** 30);
+  const kernel = release().split(".").slice(0, 2).join("."); // the rest names a build
   const model = processor?.model ?? "unknown processor";
-  return `${model}, ${String(cpus().length)} cores, ${String(gib)} GiB; ${type()} ${release()}; Node ${process.version}`;
+  return `${model}, ${String(cpus().length)} cores, ${String(gib)} GiB; ${type()} ${kernel}; Node ${process.version}`;
 }

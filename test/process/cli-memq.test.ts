@@ -190,4 +190,23 @@ describe("a memcached that is not there", () => {
     expect(check.code).toBe(69);
     expect(check.stderr).toContain("1 problem found.");
   });
+
+  test("is told with the likely cause by every command", async () => {
+    await memq("init");
+    appendFileSync(join(folder, "config.ini"), "[queue.push]\nqueueip = 127.0.0.1\nqueueport = 1\n");
+    const commands = [
+      ["status"],
+      ["list"],
+      ["check"],
+      ["show", "someid"],
+      ["cancel", "--all", "--yes"],
+      ["purge", "--all", "--yes"],
+      ["retry", "--all", "--yes"],
+    ];
+    const ended = await Promise.all(commands.map((words) => memq(...words, "-q", "push")));
+    for (const { code, stderr } of ended) {
+      expect(stderr).toContain("memcached at 127.0.0.1:1: nothing listens there (ECONNREFUSED)");
+      expect(code).toBe(69);
+    }
+  });
 });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startFakeServer } from "../servers/fake-server.ts";
 import { makeProject, tally, type Ended, type Project } from "../servers/project.ts";
 import { run, start, type Started } from "./command.ts";
 
@@ -191,6 +192,29 @@ describe("queues", () => {
     expect(code).toBe(69);
     expect(stderr).toMatch(/^runjobs: queue "push": .*127\.0\.0\.1:1.*\[BROKER_UNREACHABLE\]$/m);
     expect([...project.lines()].sort()).toEqual(["default", "mail"]);
+  });
+
+  test("one whose memcached cannot be reached says why, in the run's mail", async () => {
+    const reset = await startFakeServer((socket) => socket.resetAndDestroy());
+    const silent = await startFakeServer(() => undefined);
+    const servers = [
+      ["127.0.0.1", 1],
+      ["nobody.invalid", 11_211],
+      ["127.0.0.1", reset.port],
+      ["127.0.0.1", silent.port],
+    ] as const;
+    configure(
+      servers
+        .map(([host, port], at) => `[queue.${String(at)}]\nqueueip = ${host}\nqueueport = ${String(port)}\n`)
+        .join(""),
+    );
+    const { code, stderr } = await runjobs("0", "1", "2", "3");
+    await Promise.all([reset.close(), silent.close()]);
+    expect(code).toBe(69);
+    expect(stderr).toContain("memcached at 127.0.0.1:1: nothing listens there (ECONNREFUSED)");
+    expect(stderr).toMatch(/memcached at nobody\.invalid:11211: .* \(E[A-Z_]+\)/);
+    expect(stderr).toMatch(/memcached at 127\.0\.0\.1:\d+: the connection was reset \(ECONNRESET\)/);
+    expect(stderr).toMatch(/memcached at 127\.0\.0\.1:\d+: no connection, or no answer on it, within 3 s/);
   });
 
   test("one whose handler is not there is named, and keeps its tasks", async () => {

@@ -337,6 +337,17 @@ describe("a server that is not there", () => {
     expect(ms).toBeLessThan(1_000);
   });
 
+  test("why it is lost is known until it answers again", async () => {
+    const wire = open();
+    await wire.batch([get("warm")]);
+    expect(wire.loss).toBeUndefined();
+    proxy.at(1, { kind: "cutBefore", cut: "reset" });
+    expect(kinds(await wire.batch([get("a")]))).toEqual(["unknown"]);
+    expect(wire.loss?.message).toMatch(/^memcached at .*: the connection was reset \(ECONNRESET\)$/);
+    await wire.batch([get("a")]);
+    expect(wire.loss).toBeUndefined();
+  });
+
   test("a name that is none is told", async () => {
     const wire = open({ server: { host: "nobody.invalid", port: 11_211 } });
     await expect(wire.batch([get("a")])).rejects.toMatchObject({

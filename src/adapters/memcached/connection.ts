@@ -35,6 +35,7 @@ export class Connection {
   /** Begun and not answered to the end; the first is the one that the server is at. */
   readonly #begun: Exchange[] = [];
   #state: "opening" | "open" | "lost" = "opening";
+  #loss: MemqError | undefined;
   #link: Link | undefined;
   #opaque: number;
   /** Pieces that are still to be sent of the last one begun. */
@@ -55,6 +56,16 @@ export class Connection {
     return this.#state === "lost";
   }
 
+  /** The server answers on it. */
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** What ended it; undefined before that. */
+  get loss(): MemqError | undefined {
+    return this.#loss;
+  }
+
   /** Number of the next request. */
   get nextOpaque(): number {
     return this.#opaque;
@@ -71,6 +82,7 @@ export class Connection {
   end(error: MemqError): void {
     if (this.#state === "lost") return;
     this.#state = "lost";
+    this.#loss = error;
     this.#watch.stop();
     this.#link?.destroy();
     for (const exchange of this.#begun.splice(0)) exchange.abandon(error, true);

@@ -31,12 +31,18 @@ class MemjsWire implements Wire {
   readonly server: string;
   readonly #options: WireOptions;
   #connection: Connection | undefined;
+  #lossBefore: MemqError | undefined;
   #connectedAt = -Infinity;
   #closed = false;
 
   constructor(options: WireOptions) {
     this.#options = options;
     this.server = addressOf(options.server);
+  }
+
+  get loss(): MemqError | undefined {
+    if (this.#connection?.open === true) return undefined;
+    return this.#connection?.loss ?? this.#lossBefore; // one that is opening has not said anything yet
   }
 
   batch(operations: readonly Operation[]): Promise<readonly Answer[]> {
@@ -70,6 +76,7 @@ class MemjsWire implements Wire {
     const now = performance.now();
     const pauseMs = Math.max(0, this.#connectedAt + RECONNECT_GAP_MS - now);
     this.#connectedAt = now + pauseMs;
+    this.#lossBefore = this.#connection?.loss;
     this.#connection = new Connection({
       server: this.#options.server,
       address: this.server,

@@ -84,9 +84,7 @@ export class Session {
         return answers;
       } catch (error) {
         if (!isAway(error)) throw error;
-        await patience.again().catch(() => {
-          throw error; // it says what happened better than "no answer" does
-        });
+        await orSay(error, patience.again());
       }
     }
   }
@@ -133,13 +131,14 @@ export class Session {
         return await this.wire.stats("");
       } catch (error) {
         if (!isAway(error)) throw error;
-        await patience.again();
+        await orSay(error, patience.again());
       }
     }
   }
 
   #unanswered(): MemqError {
-    return new MemqError("BROKER_UNREACHABLE", `memcached at ${this.wire.server} did not answer`);
+    const { loss, server } = this.wire;
+    return loss ?? new MemqError("BROKER_UNREACHABLE", `memcached at ${server} did not answer`);
   }
 }
 
@@ -151,5 +150,11 @@ export interface Item {
 /** What a get brought; undefined when it is missing. */
 export const itemOf = (answer: Answer | undefined): Item | undefined =>
   answer?.kind === "ok" ? { value: answer.value ?? Buffer.alloc(0), cas: answer.cas } : undefined;
+
+/** Another try, or `error` when patience is used up: it says what happened better than "no answer" does. */
+const orSay = (error: unknown, again: Promise<void>): Promise<void> =>
+  again.catch(() => {
+    throw error;
+  });
 
 const isAway = (error: unknown): boolean => error instanceof MemqError && error.code === "BROKER_UNREACHABLE";

@@ -1,3 +1,5 @@
+import type { MemqError } from "../../errors.ts";
+
 /**
  * The few operations of memcached that the list needs, and answers that are either true or "unknown".
  * memjs stands behind it today; a client for the meta text protocol can take its place.
@@ -5,6 +7,9 @@
 export interface Wire {
   /** `host:port`, for messages. */
   readonly server: string;
+
+  /** Why the connection is lost, in words for the user; undefined while there is none to mourn. */
+  readonly loss?: MemqError | undefined;
 
   /**
    * Sends the operations in one round trip; the server does them in this order, and answers stand in the

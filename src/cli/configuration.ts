@@ -1,4 +1,6 @@
+import { NAMED_KINDS } from "../config/document.ts";
 import { inspectConfig, loadConfig, type LoadOptions } from "../config/load.ts";
+import { nameFault } from "../config/name.ts";
 import { MemqError } from "../errors.ts";
 import { Memq } from "../memq.ts";
 import type { Parsed } from "./options.ts";
@@ -9,13 +11,11 @@ export interface SoundMemq {
   readonly memq: Memq;
   /** All faults; undefined = there are none. */
   readonly fault?: MemqError;
-  /** Whether a queue is missing because its own section is at fault. */
+  /** Whether a queue is missing because its own section is at fault, or may be, where a section's line is. */
   readonly isSpoilt: (queue: string) => boolean;
   /** Whether a fault has to do with these queues: a schedule's may concern any. */
   readonly concerns: (queues: readonly string[]) => boolean;
 }
-
-const QUEUE_SECTION = "queue.";
 
 /** Where the command line says the configuration is. */
 export function configPlace(parsed: Parsed, io: Io): LoadOptions {
@@ -44,14 +44,29 @@ export function openForQueue(parsed: Parsed, io: Io): Memq {
 export function openSoundParts(parsed: Parsed, io: Io): SoundMemq {
   const { config, faults, error } = inspectConfig(configPlace(parsed, io));
   if (config === undefined) throw error ?? new MemqError("BUG", "a configuration came to nothing");
+  const parts = faults.map(({ section }) => partOf(section));
+  // A broken [queue.push hides the queue: that the configuration has none would be half the truth.
+  const mayHide = (queue: string): boolean =>
+    parts.some(({ kind }) => kind === "unknown") && !config.queues.some(({ name }) => name === queue);
   return {
     memq: new Memq(config),
-    isSpoilt: (queue) => faults.some(({ section }) => section === QUEUE_SECTION + queue),
-    concerns: (queues) =>
-      faults.some(({ section }) => {
-        const isQueue = section?.startsWith(QUEUE_SECTION) === true;
-        return !isQueue || queues.includes(section.slice(QUEUE_SECTION.length));
-      }),
+    isSpoilt: (queue) => parts.some(({ name }) => name === queue) || mayHide(queue),
+    concerns: (queues) => parts.some(({ kind, name = "" }) => kind !== "queue" || queues.includes(name)),
     ...(error !== undefined && { fault: error }),
   };
+}
+
+/** What a fault spoils; `name`: of a queue. */
+interface Part {
+  readonly kind: "queue" | "trigger" | "unknown";
+  readonly name?: string;
+}
+
+/** Of a section whose line is broken, misspelt or badly named nobody knows what it was meant to be. */
+function partOf(section = ""): Part {
+  const dot = section.indexOf(".");
+  const kind = NAMED_KINDS.find((known) => known === section.slice(0, Math.max(dot, 0)));
+  const name = section.slice(dot + 1);
+  if (kind === undefined || nameFault(name) !== undefined) return { kind: "unknown" };
+  return kind === "queue" ? { kind, name } : { kind: "trigger" };
 }

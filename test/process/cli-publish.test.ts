@@ -340,6 +340,25 @@ describe("refusals", () => {
     expect(stderr).toContain(`did you mean "queueport"?`);
   });
 
+  test.each(["[queue.push", "[queue.push] x", "[queu.push]", "[Queue.push]", "[queue. push ]"])(
+    "a section line %s that hides the queue is told",
+    async (line) => {
+      configure(`${line}\ntimeout = 1m\n`);
+      const { code, stdout, stderr } = await publish("-q", "push", "say", "x");
+      expect([code, stdout]).toEqual([78, ""]);
+      expect(stderr).toContain("1 problem in config.ini:\n  line 1: ");
+      expect(stderr).not.toContain("has no queue");
+      expect((await publish("say", "x")).code).toBe(0);
+    },
+  );
+
+  test("a queue that no broken section can have hidden is misspelt", async () => {
+    configure("[queue.mail]\ntimeuot = 1m\n[queue.push]\n");
+    const { code, stderr } = await publish("-q", "pusj", "say", "x");
+    expect(code).toBe(64);
+    expect(stderr).toContain('did you mean "push"?');
+  });
+
   test("a memcached that is not there exits with 69, and names it", async () => {
     configure("queueip = 127.0.0.1\nqueueport = 1\n");
     const { code, stdout, stderr } = await publish("say", "x");

@@ -186,6 +186,14 @@ describe("queues", () => {
     expect(await runjobs("mail")).toMatchObject({ code: 78 });
   });
 
+  test("one that a broken section line hides is named when it is asked for", async () => {
+    configure("retry = none\n[queue. push ]\n[queue.mail]\n");
+    const { code, stderr } = await runjobs("push");
+    expect(code).toBe(78);
+    expect(stderr).toContain("1 problem in config.ini:\n  line 2: ");
+    expect(project.lines()).toEqual([]);
+  });
+
   test("one whose memcached is down is named, the others are drained", async () => {
     configure("retry = none\n[queue.push]\nqueueip = 127.0.0.1\nqueueport = 1\n[queue.mail]\n");
     const { code, stderr } = await runjobs();

@@ -1,5 +1,3 @@
-import { EventEmitter } from "node:events";
-import { Duplex, PassThrough, Readable, Stream, Transform, Writable } from "node:stream";
 import { types } from "node:util";
 import { isPublicName } from "../task/call.ts";
 
@@ -59,16 +57,50 @@ function* ownPrototypes(handler: HandlerClass): Generator<object> {
   }
 }
 
-// Node's own classes are written in JavaScript: nothing in their text tells them from the user's.
-// Streams are loaded when this is first asked: an empty run has no class to look at.
-const isNodeClass = (maker: unknown): boolean =>
-  [EventEmitter, Stream, Readable, Writable, Duplex, Transform, PassThrough].some((own) => own === maker);
+// Every lookup of every method asks; the answer for a class stays the same.
+const BUILT_IN = new WeakMap<object, boolean>();
 
 function isBuiltIn(prototype: object): boolean {
+  let known = BUILT_IN.get(prototype);
+  if (known === undefined) BUILT_IN.set(prototype, (known = isMadeByNode(prototype)));
+  return known;
+}
+
+function isMadeByNode(prototype: object): boolean {
   if (prototype === Object.prototype) return true;
-  const maker: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
+  const place = Object.getOwnPropertyDescriptor(prototype, "constructor");
+  if (place?.get !== undefined) return true; // no class can be written so: it is Node's Module
+  const maker: unknown = place?.value;
   if (typeof maker !== "function") return false;
-  return isNodeClass(maker) || isGlobal(maker) || isNative(maker);
+  return isGlobal(maker) || isNative(maker) || isExportedByNode(maker.name, prototype);
+}
+
+/**
+ * Node's own classes are written in JavaScript: nothing in their text tells them from the user's. A class that
+ * somebody extends is of a module that is loaded; to load the others would cost every run their start.
+ */
+function isExportedByNode(name: string, prototype: object): boolean {
+  return loadedModules().some((exported) => {
+    const value = exported[name];
+    // A class that is deprecated is exported within a function that warns: only the prototype is the same.
+    return typeof value === "function" && value.prototype === prototype;
+  });
+}
+
+type Exported = Readonly<Record<string, unknown>>;
+
+const LOADED = "NativeModule ";
+let loaded: { readonly ofEntries: number; readonly modules: readonly Exported[] } | undefined;
+
+function loadedModules(): readonly Exported[] {
+  const entries = (process as unknown as { readonly moduleLoadList: readonly string[] }).moduleLoadList;
+  if (loaded?.ofEntries === entries.length) return loaded.modules;
+  const modules = entries
+    .filter((entry) => entry.startsWith(LOADED) && !entry.startsWith(`${LOADED}internal/`))
+    .map((entry) => process.getBuiltinModule(`node:${entry.slice(LOADED.length)}`) as Exported | undefined)
+    .filter((exported) => exported !== undefined);
+  loaded = { ofEntries: entries.length, modules };
+  return modules;
 }
 
 /** EventTarget, Request and the like; what a user puts there is enumerable. */

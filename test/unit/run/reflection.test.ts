@@ -1,9 +1,23 @@
 import { EventEmitter } from "node:events";
+import { builtinModules } from "node:module";
 import { PassThrough, Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { findMethod, isHandlerClass, methodNames, type HandlerClass } from "../../../src/run/reflection.ts";
 
 const read: string[] = [];
+
+// To load these prints a warning.
+const DEPRECATED = ["punycode", "sys", "_stream_wrap"];
+
+/** What looks like a class to who writes handlers, of all modules that Node has. */
+const nodeClasses = (): readonly (readonly [string, HandlerClass])[] =>
+  builtinModules
+    .filter((id) => !DEPRECATED.includes(id))
+    .flatMap((id) =>
+      Object.entries(process.getBuiltinModule(id) as Readonly<Record<string, unknown>>)
+        .filter((entry): entry is [string, HandlerClass] => isHandlerClass(entry[1]))
+        .map(([name, value]) => [`${id}.${name}`, value] as const),
+    );
 
 class Base {
   static ofBase(): void {}
@@ -188,6 +202,19 @@ describe("what may not be called", () => {
   /** `push` is the class's own method, or nothing. */
   const ownOr = (found: unknown, handler: HandlerClass): boolean =>
     Object.hasOwn(handler.prototype as object, "push") ? found !== undefined : found === undefined;
+
+  test("is anything of any class that a module of Node exports", () => {
+    const open = nodeClasses().filter(([, base]) => {
+      class Handler extends base {
+        go(): void {}
+      }
+      return methodNames(Handler).join() !== "go";
+    });
+    expect(open.map(([name]) => name)).toEqual([]);
+    expect(nodeClasses().map(([name]) => name)).toEqual(
+      expect.arrayContaining(["http.Agent", "async_hooks.AsyncLocalStorage", "worker_threads.Worker"]),
+    );
+  });
 
   test("is decided without making an instance", () => {
     class Dear {

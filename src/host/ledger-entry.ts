@@ -1,3 +1,4 @@
+import { ownMembers } from "../task/own-members.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
 // Of a line. Any change of meaning: add 1, and keep reading the old one.
@@ -56,7 +57,7 @@ export function parseEntries(text: string): readonly LedgerEntry[] {
 
 function parseEntry(line: string): LedgerEntry | undefined {
   try {
-    const value = JSON.parse(line) as { readonly v?: unknown } & LedgerEntry;
+    const value = ownMembers(JSON.parse(line) as { readonly v?: unknown } & LedgerEntry);
     return value.v === VERSION && isEntry(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,3 +1,5 @@
+import { ownMembers } from "../task/own-members.ts";
+
 /** What is remembered of a schedule, for every host that shares its queue. Times are ms since 1970. */
 export interface Memory {
   /** `Schedule.written` of whoever noted it. */
@@ -52,7 +54,7 @@ export function decodeMemory(text: string): Recollection {
 function parse(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+    return typeof value === "object" && value !== null ? ownMembers(value as Record<string, unknown>) : {};
   } catch {
     return {}; // somebody else's text, or half of ours
   }

@@ -1,6 +1,7 @@
 import { MemqError, describeError } from "../errors.ts";
 import { openEnvelope } from "./envelope.ts";
 import { assertLossless, isTooDeep } from "./lossless.ts";
+import { ownMembers } from "./own-members.ts";
 import type { Draft, Json, Task } from "./task.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
@@ -106,6 +107,7 @@ function openBody(id: string, bornAt: number, text: string): Decoded {
     return { kind: "broken", reason: "the stored bytes are not JSON" };
   }
   if (!isRecord(body)) return { kind: "broken", reason: "the stored bytes are not a task" };
+  ownMembers(body);
   if (typeof body["v"] === "number" && body["v"] > CODEC_VERSION) return { kind: "newer" };
   if (!isBody(body)) return { kind: "broken", reason: "the stored bytes are not a task" };
   if (text.length > SHORT_CHARS && isTooDeep(body.a))
@@ -113,8 +115,21 @@ function openBody(id: string, bornAt: number, text: string): Decoded {
   return { kind: "task", task: makeTask(id, bornAt, body) };
 }
 
+// A task without a class has none, even where a handler gave Object.prototype one: members that are absent read as
+// undefined from here, and nothing else of a task differs from a plain object.
+const ABSENT: { readonly [Key in keyof Task]?: undefined } = {
+  class: undefined,
+  key: undefined,
+  retries: undefined,
+  timeoutMs: undefined,
+};
+
 function makeTask(id: string, bornAt: number, body: Body): Task {
-  const task: { -readonly [Key in keyof Task]: Task[Key] } = { id, bornAt, method: body.m, args: body.a };
+  const task = Object.create(ABSENT) as { -readonly [Key in keyof Task]: Task[Key] };
+  task.id = id;
+  task.bornAt = bornAt;
+  task.method = body.m;
+  task.args = body.a;
   if (body.c !== undefined) task.class = body.c;
   if (body.k !== undefined) task.key = body.k;
   if (body.r !== undefined) task.retries = body.r;

@@ -1,3 +1,4 @@
+import { ownMembers } from "../../task/own-members.ts";
 import type { BlockMark, Control, ListRef, Stake, TaskStake } from "./control.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
@@ -60,6 +61,7 @@ export function decodeControl(bytes: Buffer): DecodedControl {
     return { kind: "broken" };
   }
   if (!isObject(block)) return { kind: "broken" };
+  ownMembers(block);
   if (isCount(block["v"]) && block["v"] > CONTROL_VERSION) return { kind: "newer" };
   const control = readControl(block);
   return control === undefined ? { kind: "broken" } : { kind: "control", control };
@@ -112,7 +114,9 @@ function readRef(value: unknown): ListRef | undefined {
 }
 
 function readStake(value: unknown): Stake | undefined {
-  if (!isObject(value) || !isClaimed(value)) return undefined;
+  if (!isObject(value)) return undefined;
+  ownMembers(value);
+  if (!isClaimed(value)) return undefined;
   const claimed = { id: value.c, owner: value.o, generation: value.g };
   const sweep = readPair(value["s"]);
   if (sweep !== undefined) return { kind: "sweep", ...claimed, from: sweep[0], to: sweep[1] };

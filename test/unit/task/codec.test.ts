@@ -210,6 +210,22 @@ describe("stored bytes", () => {
     expect(codec.open("1", 0, text)).toMatchObject({ kind: "broken" });
   });
 
+  test("hold what they hold, whatever a handler put on Object.prototype", () => {
+    const polluted = Object.prototype as Record<string, unknown>;
+    const text = codec.encode(draftOf("hello"));
+    const alien = { c: "Evil", k: 1, r: "x", t: -1, class: "Evil", key: 1, retries: "x", timeoutMs: -1 };
+    try {
+      Object.assign(polluted, alien);
+      const opened = codec.open("1", 7, text);
+      if (opened.kind !== "task") throw new Error(opened.kind);
+      const { class: className, key, retries, timeoutMs, method, args } = opened.task;
+      expect([className, key, retries, timeoutMs]).toEqual([undefined, undefined, undefined, undefined]);
+      expect([method, args]).toEqual(["push", ["hello"]]);
+    } finally {
+      for (const name of Object.keys(alien)) Reflect.deleteProperty(polluted, name);
+    }
+  });
+
   test("nested deeper than anything published are broken: to show them would exhaust the stack", () => {
     const body = (depth: number): string => `{"v":1,"m":"push","a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
     expect(codec.open("1", 0, body(501))).toMatchObject({ kind: "task" }); // the list of arguments is one

@@ -4,10 +4,10 @@ export interface Signals {
   release(): void;
 }
 
-/** The first SIGTERM or SIGINT asks the run to end; the second ends the process at once. */
+/** The first SIGTERM, SIGINT or SIGHUP asks the run to end; the second ends the process at once. */
 export function stopOnSignals(say: (line: string) => void): Signals {
   const controller = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const release = onStopSignals((signal) => {
     if (controller.signal.aborted) {
       release();
       process.kill(process.pid, signal); // the shell then sees which signal it was
@@ -15,29 +15,34 @@ export function stopOnSignals(say: (line: string) => void): Signals {
     }
     say(`runjobs: ${signal}: finishing what runs, handing back the rest (once more to end at once)`);
     controller.abort();
-  };
-  const release = (): void => {
-    process.off("SIGTERM", onSignal);
-    process.off("SIGINT", onSignal);
-  };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  });
   return { stop: controller.signal, release };
 }
 
-/** Resolves with the first SIGTERM or SIGINT; before a second one ends the process, `onAgain` is told. */
+/**
+ * Resolves with the first SIGTERM, SIGINT or SIGHUP; before a second one ends the process, `onAgain` is told.
+ */
 export function awaitSignal(onAgain: (signal: NodeJS.Signals) => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isFirst = true;
-    const onSignal = (signal: NodeJS.Signals): void => {
+    const release = onStopSignals((signal) => {
       if (!isFirst) {
         onAgain(signal);
-        process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+        release();
         process.kill(process.pid, signal);
       }
       isFirst = false;
       resolve(signal);
-    };
-    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+    });
   });
+}
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** Minds the signals that ask to end, until what is returned is called. */
+function onStopSignals(onSignal: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  return () => {
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+  };
 }

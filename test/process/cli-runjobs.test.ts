@@ -279,7 +279,7 @@ describe("handlers that do not end by themselves", () => {
 describe("signals", () => {
   const startRun = (): Started => start("runjobs", ["--summary", "text"], { cwd: project.folder });
 
-  test.each(["SIGTERM", "SIGINT"] as const)(
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
     "%s lets the task that runs end and hands the rest back",
     async (signal) => {
       for (let n = 0; n < 10; n++) await publish("slow", String(n));

@@ -141,10 +141,10 @@ describe("runjobs --cron", () => {
     expect(stderr).toContain(why);
   });
 
-  test("stays silently, and ends well when it is told to", async () => {
+  test.each(["SIGTERM", "SIGHUP"] as const)("stays silently, and ends well with %s", async (signal) => {
     const resident = stay("--cron", "0 0 1 1 *");
     await untilAtRest(resident.process.pid ?? 0);
-    resident.process.kill("SIGTERM");
+    resident.process.kill(signal);
     expect(await resident.ended).toEqual({ code: 0, signal: null, stdout: "", stderr: "" });
   });
 

@@ -8,7 +8,7 @@ export interface RetryPolicy {
   readonly waitsMs: readonly number[];
 }
 
-// ±10 %: tasks that failed together come back spread out.
+// Up to 10 % longer, never shorter than what was asked for: tasks that failed together come back spread out.
 const JITTER_SHARE = 0.1;
 // Waits shorter than this are meant to the point.
 const MIN_JITTERED_MS = 1_000;

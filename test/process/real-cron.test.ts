@@ -148,8 +148,9 @@ test(
       const [head = "", body] = mail.split(/\n\n(.*)/s);
       expect(head).toMatch(/^Subject: Cron <root@.*> cd .*memq cron 50'%' \w+' && \/.*runjobs/m);
       expect(body).toMatch(
-        /^memq default: task \S+ fail is dead \(attempts: 1\): bad day\nmemq default: \d+ done, 0 retried, 1 dead, .*; 2 runs shared\)\n$/,
+        /^memq default: task \S+ fail is dead \(attempts: 1\): bad day\nmemq default: \d+ done, 0 retried, 1 dead, .*; 2 runs shared\)\n/,
       );
+      expect(body).not.toContain("slow"); // what went well is nobody's mail
     } finally {
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     }

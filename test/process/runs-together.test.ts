@@ -130,7 +130,7 @@ describe.each(grounds)("runs on $name", (ground) => {
 
     test("a surplus run says who is at work under --verbose, fails under --when-full fail, waits under wait", async () => {
       await setUp("max-runs = 1");
-      await publish("slow", "a", "1500");
+      await publish("slow", "a", "5000");
       const first = await started(/^start a/);
       const skipped = await runjobs("--verbose");
       expect(skipped).toMatchObject({ code: 0, stdout: "" });
@@ -231,7 +231,7 @@ describe.each(grounds)("runs on $name", (ground) => {
         const [line = ""] = project.lines();
         const lateMs = Number(line.split(" ")[3]) - dueAt;
         expect(lateMs).toBeGreaterThan(-1_500);
-        expect(lateMs).toBeLessThan(2_500);
+        expect(lateMs).toBeLessThan(20_000); // the next run would have come an hour later
       });
 
       test("returns at once when nothing is due before the tick", async () => {
@@ -241,7 +241,7 @@ describe.each(grounds)("runs on $name", (ground) => {
         expect((await runjobs("--summary", "text")).stderr).toMatch(
           /\(the rest is not due yet: the next is at /m,
         );
-        expect(Date.now() - before).toBeLessThan(3_000);
+        expect(Date.now() - before).toBeLessThan(20_000);
       });
 
       test("without knowing the next tick is refused", async () => {

@@ -17,6 +17,7 @@ function anyPlot(seed: number, dice: Dice): Plot {
     most: 1 + dice.roll(4),
     bundle: dice.pick([1, 1, 3]),
     listBytes: dice.pick([10, 30, 2_048]),
+    bucketBytes: dice.pick([10, 60, 16_384]),
     canDelay: dice.chance(40),
     canKey: dice.chance(20),
     failing: dice.pick([0, 25, 50]),
@@ -71,6 +72,15 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     acts: ["cancel"],
     isFast: dice.chance(70),
     bundle: dice.pick([1, 3]),
+  }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    publishers: 2,
+    batches: 2,
+    canDelay: true,
+    bucketBytes: dice.pick([10, 40]),
+    failing: dice.pick([0, 40]),
+    faults: { crashes: 1, lapses: 1, unknowns: 2, flushes: 0, evictions: 0 },
   }),
   (seed, dice) => ({
     ...plain(seed, dice),

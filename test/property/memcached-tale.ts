@@ -32,6 +32,8 @@ export interface Plot {
   readonly bundle: number;
   /** How long a list grows before the next one. */
   readonly listBytes: number;
+  /** How long a bucket grows before it goes on in parts. */
+  readonly bucketBytes: number;
   readonly canDelay: boolean;
   readonly canKey: boolean;
   /** Of a hundred tasks, how many fail. */
@@ -172,8 +174,10 @@ export class Tale {
   #letTimePass(seconds: number): void {
     this.world.tick(seconds);
     // Longer than a lease, and nobody renews meanwhile: whoever holds something has stalled.
-    if (seconds > 30)
-      this.world.misfortunes += this.world.parties.filter(({ isDead, isDone }) => !isDead && !isDone).length;
+    if (seconds <= 30) return;
+    const stalled = this.world.parties.filter(({ isDead, isDone }) => !isDead && !isDone).length;
+    this.world.misfortunes += stalled;
+    this.world.lapses += stalled;
   }
 
   #begin(name: string, act: (party: Party) => Promise<void>): void {
@@ -471,8 +475,12 @@ export class Tale {
 
   #judgeRuns(name: string, runs: number): void {
     const { fails, isPoison } = this.#natures.get(name) ?? { fails: 0, isPoison: false };
-    const { misfortunes, unknowns, flushes } = this.world;
+    const { misfortunes, unknowns, flushes, lapses } = this.world;
     const again = 1 + this.#putBacks;
+    // What docs/memcached-layout.md promises of starts.
+    const cap = MOST_ATTEMPTS * again + unknowns + lapses;
+    if (flushes === 0 && runs > cap)
+      this.faults.push(`${name} was started ${String(runs)} times, at most ${String(cap)} are promised`);
     const most = isPoison
       ? MOST_ATTEMPTS * again + unknowns + flushes
       : (1 + Math.min(fails, MOST_ATTEMPTS - 1)) * again + misfortunes + this.#respawns;

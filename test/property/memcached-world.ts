@@ -50,6 +50,13 @@ export interface Faults {
   evictions: number;
 }
 
+/** How many tasks share a record, and how long lists and buckets get. */
+interface Sizes {
+  readonly bundle: number;
+  readonly listBytes: number;
+  readonly bucketBytes: number;
+}
+
 /** One process: a broker whose every operation waits for the world to let it happen. */
 export class Party {
   readonly name: string;
@@ -61,11 +68,7 @@ export class Party {
   isDead = false;
   isDone = false;
 
-  constructor(
-    world: World,
-    name: string,
-    { bundle, listBytes }: { readonly bundle: number; readonly listBytes: number },
-  ) {
+  constructor(world: World, name: string, { bundle, listBytes, bucketBytes }: Sizes) {
     this.name = name;
     this.#world = world;
     this.broker = openMemcachedBroker({
@@ -77,7 +80,7 @@ export class Party {
       elapsedMs: () => world.elapsedMs(),
       random: world.random,
       bundle,
-      limits: { listBytes, markedStarts: 2 },
+      limits: { listBytes, bucketBytes, markedStarts: 2 },
       // Nobody knows that process here, so only the lease tells whether it lives.
       holder: { host: "elsewhere", realm: "", pid: 1, startedAt: name },
     });
@@ -126,6 +129,8 @@ export class World {
   /** How many misfortunes there were. */
   misfortunes = 0;
   unknowns = 0;
+  /** Leases that ended while their owner lived. */
+  lapses = 0;
   crashes = 0;
   flushes = 0;
   readonly #late: Operation[] = [];
@@ -165,7 +170,7 @@ export class World {
     return (this.#names++).toString(36).padStart(letters, "0");
   };
 
-  join(name: string, limits = { bundle: 1, listBytes: 2_048 }): Party {
+  join(name: string, limits: Sizes = { bundle: 1, listBytes: 2_048, bucketBytes: 16_384 }): Party {
     const party = new Party(this, name, limits);
     this.parties.push(party);
     return party;
@@ -231,6 +236,7 @@ export class World {
         this.crash(party);
         break;
       case "lapses":
+        this.lapses += 1;
         this.tell(`${party.name} lapses`);
         for (const beat of party.beats) this.server.evict(beat);
         break;

@@ -14,6 +14,8 @@ export class FakeMemcached {
   readonly items = new Map<string, FakeItem>();
   /** Bytes of all values beyond which nothing can be stored. */
   limitBytes = Infinity;
+  /** Bytes of a value that are too many for an item. */
+  itemBytes = 1_048_576;
   #cas = 0n;
   #startedAt: number;
   #flushes = 0;
@@ -114,15 +116,13 @@ export class FakeMemcached {
   }
 
   #put(key: string, value: Buffer, expiresAt: number): Answer {
-    if (value.length > MAX_ITEM_BYTES) return { kind: "tooLarge" };
+    if (value.length > this.itemBytes) return { kind: "tooLarge" };
     if (this.limitBytes !== Infinity && this.bytes + value.length > this.limitBytes) return { kind: "full" };
     const cas = ++this.#cas;
     this.items.set(key, { value, cas, expiresAt });
     return { kind: "ok", cas };
   }
 }
-
-const MAX_ITEM_BYTES = 1_048_576;
 
 const expiry = (now: number, ttlSeconds: number | undefined): number =>
   ttlSeconds === undefined ? Infinity : now + ttlSeconds * 1_000;

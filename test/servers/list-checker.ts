@@ -1,8 +1,11 @@
 import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
-import { bucketEntries, bucketOf, parseEntry } from "../../src/adapters/memcached/entries.ts";
+import { bucketEntries, bucketOf, readBucket } from "../../src/adapters/memcached/bucket.ts";
+import type { BucketEntry } from "../../src/adapters/memcached/bucket.ts";
+import { parseEntry } from "../../src/adapters/memcached/entries.ts";
 import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
 import { isKeyed, keysOf } from "../../src/adapters/memcached/names.ts";
+import type { Keys } from "../../src/adapters/memcached/names.ts";
 import { decodeRecord } from "../../src/adapters/memcached/record.ts";
 import type { StoredRecord } from "../../src/adapters/memcached/record.ts";
 import type { MemcachedServer } from "./memcached-server.ts";
@@ -111,12 +114,8 @@ function namesIn(items: Items, queue: string, control: Control): Named {
     stake.kind === "sweep" ? [] : stake.entries.flatMap((text) => parseEntry(text)?.name ?? []),
   );
   const timed = new Map<string, number[]>();
-  const prefix = keys.bucket(control.epoch, 0).slice(0, -1);
-  for (const [key, value] of items) {
-    if (!key.startsWith(prefix) || !/^\d+$/.test(key.slice(prefix.length))) continue;
-    for (const { name, due } of bucketEntries(value.toString("latin1"))) {
-      timed.set(name, [...(timed.get(name) ?? []), due]);
-    }
+  for (const { name, due } of delayedIn(items, keys, control.epoch)) {
+    timed.set(name, [...(timed.get(name) ?? []), due]);
   }
   const fresh = unclaimed.split(",").flatMap((one) => {
     const entry = parseEntry(one);
@@ -129,6 +128,20 @@ function namesIn(items: Items, queue: string, control: Control): Named {
     dead: new Set(control.deadLists.flatMap(({ name }) => names(list(name)))),
     timed,
   };
+}
+
+/** What stands in buckets, and in the parts that they name. */
+function delayedIn(items: Items, keys: Keys, epoch: string): readonly BucketEntry[] {
+  const prefix = keys.bucket(epoch, 0).slice(0, -1);
+  return [...items].flatMap(([key, value]) => {
+    const minute = key.startsWith(prefix) ? key.slice(prefix.length) : "";
+    if (!/^\d+$/.test(minute)) return [];
+    const { entries, parts } = readBucket(Number(minute), value.toString("latin1"));
+    const inParts = parts.flatMap(({ part }) =>
+      bucketEntries(items.get(keys.bucketPart(epoch, Number(minute), part))?.toString("latin1") ?? ""),
+    );
+    return [...entries, ...inParts];
+  });
 }
 
 /** In an unclaimed part of a list, in a stake, in a bucket that is still to be released, or among the dead. */

@@ -85,32 +85,3 @@ function countCommas(list: string, from: number): number {
   for (let at = list.indexOf(",", from); at >= 0; at = list.indexOf(",", at + 1)) count += 1;
   return count;
 }
-
-/** What stands in a bucket: `name@due`, due in seconds of the server's time. */
-export interface BucketEntry {
-  readonly name: string;
-  readonly due: number;
-  /** Put aside for a newer version, which may take it at once. */
-  readonly parked: boolean;
-}
-
-export const bucketText = ({ name, due, parked }: BucketEntry): string =>
-  `${name}@${String(due)}${parked ? "?" : ""}`;
-
-const BUCKET_ENTRY = new RegExp(`^(${NAME_PATTERN})@(\\d{1,12})(\\??)$`);
-
-/** The entries of a bucket; bytes that are none are passed over. */
-export function bucketEntries(bucket: string): readonly BucketEntry[] {
-  return bucket.split(",").flatMap((text) => {
-    const [, name, due, parked] = BUCKET_ENTRY.exec(text) ?? [];
-    return name === undefined ? [] : [{ name, due: Number(due), parked: parked === "?" }];
-  });
-}
-
-export const BUCKET_SECONDS = 60;
-
-/** The minute whose bucket holds that second. */
-export const bucketOf = (second: number): number => Math.floor(second / BUCKET_SECONDS);
-
-/** The last second of a bucket. */
-export const bucketEnd = (minute: number): number => (minute + 1) * BUCKET_SECONDS - 1;

@@ -1,7 +1,7 @@
-import type { Control, ListRef, SweepStake } from "./control.ts";
+import { countBuckets } from "./bucket-count.ts";
+import type { Control, ListRef } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
-import { bucketOf, countTasks, parseEntry } from "./entries.ts";
-import type { BucketEntry } from "./entries.ts";
+import { countTasks, parseEntry } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 
 /** What the lists of a queue name, without the records themselves. */
@@ -21,31 +21,27 @@ export interface Inventory {
 
 // Up to here every record is read, and counts are exact.
 const MOST_EXACT = 512;
-// Minutes that have a bucket: two days of them. Beyond that the delayed are counted as if none were there.
-const MOST_BUCKETS = 2_880;
 
 /** Counts what the lists name: the first and the last list and the buckets are read, whatever the queue's length. */
 export async function takeInventory(parts: Parts, delayed: Delayed, control: Control): Promise<Inventory> {
   const lists = await readLists(parts, control);
-  const buckets = await readBuckets(delayed, control, parts.time.now());
+  const buckets = await countBuckets(delayed, control, parts.time.now());
   const staked = stakedTexts(control);
   const counts = {
-    waiting: lists.waitingTasks + countOf(staked.free) + buckets.due.length,
-    delayed: buckets.later.length,
+    waiting: lists.waitingTasks + countOf(staked.free) + buckets.due,
+    delayed: buckets.later,
     running: countOf(staked.running),
     dead: lists.deadTasks,
   };
   const total = counts.waiting + counts.delayed + counts.running + counts.dead;
   const texts = [...staked.free, ...staked.running, ...lists.texts];
-  const timed = [...buckets.due, ...buckets.later].map(({ name }) => name);
   const [first] = [...staked.free, ...lists.texts].flatMap(nameIn);
-  const [next] = buckets.later;
+  const timed = lists.isWhole && total <= MOST_EXACT ? buckets.names : undefined;
   return {
     ...counts,
-    names:
-      lists.isWhole && total <= MOST_EXACT ? [...new Set([...texts.flatMap(nameIn), ...timed])] : undefined,
+    names: timed && [...new Set([...texts.flatMap(nameIn), ...timed])],
     ...(first !== undefined && { first }),
-    ...(next !== undefined && { nextDue: next.due }),
+    ...(buckets.nextDue !== undefined && { nextDue: buckets.nextDue }),
   };
 }
 
@@ -83,22 +79,6 @@ async function readLists(parts: Parts, { epoch, lists, deadLists, offset }: Cont
 }
 
 const MOST_ENTRY_CHARS = 100;
-
-/** Delayed entries by time: what has fallen due, and what comes later, soonest first. */
-async function readBuckets(
-  delayed: Delayed,
-  control: Control,
-  now: number,
-): Promise<{ readonly due: readonly BucketEntry[]; readonly later: readonly BucketEntry[] }> {
-  const sweeps = control.stakes.filter((stake): stake is SweepStake => stake.kind === "sweep");
-  const from = sweeps.reduce((least, sweep) => Math.min(least, sweep.from), control.sweptTo);
-  const minutes = (await delayed.minutes(control.epoch, bucketOf(from + 1))).slice(0, MOST_BUCKETS);
-  const isLive = ({ due }: BucketEntry): boolean =>
-    due > control.sweptTo || sweeps.some((sweep) => due > sweep.from && due <= sweep.to);
-  const entries = (await delayed.read(control.epoch, minutes)).flat().filter(isLive);
-  const later = entries.filter(({ due, parked }) => due > now && !parked).sort((a, b) => a.due - b.due);
-  return { due: entries.filter(({ due, parked }) => due <= now || parked), later };
-}
 
 function stakedTexts(control: Control): {
   readonly free: readonly string[];

@@ -1,8 +1,9 @@
 import type { TaskState } from "../../task/task.ts";
+import { bucketOf } from "./bucket.ts";
+import type { Bucket, BucketEntry } from "./bucket.ts";
 import type { Control, ListRef, SweepStake } from "./control.ts";
-import type { Delayed } from "./delayed.ts";
-import { bucketOf, parseEntry, stretchOf } from "./entries.ts";
-import type { BucketEntry } from "./entries.ts";
+import type { Delayed, Stretch } from "./delayed.ts";
+import { parseEntry, stretchOf } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 
 /** A name that was listed, and where to go on behind it. */
@@ -16,6 +17,7 @@ export interface Named {
 // Names that are read at a time: many may be cancelled, doubled or settled by now.
 const NAMES_AT_ONCE = 256;
 const MOST_BUCKETS = 2_880; // two days, if every minute has one
+const BUCKETS_AT_ONCE = 8; // most pages are full by then
 
 /**
  * The names that stand in the lists of a state, some at a time. A cursor is a place, not a count: it stays right
@@ -82,24 +84,35 @@ export class NamePages {
   }
 
   async #inBuckets(control: Control, after: string, isWanted: Wanted): Promise<readonly Named[]> {
-    const [, cursorDue = "0", cursorName = ""] = after.startsWith("b") ? after.split(":") : [];
-    const sweeps = control.stakes.filter((stake): stake is SweepStake => stake.kind === "sweep");
-    const from = sweeps.reduce((least, sweep) => Math.min(least, sweep.from), control.sweptTo) + 1;
-    const first = bucketOf(Math.max(from, Number(cursorDue)));
-    const minutes = (await this.#delayed.minutes(control.epoch, first)).slice(0, MOST_BUCKETS);
+    const cursor = dueCursor(after);
     const now = this.#parts.time.now();
     const named: Named[] = [];
-    for (const entries of await this.#delayed.read(control.epoch, minutes)) {
-      const live = entries
-        .filter((entry) => isWanted(entry, now) && isBehind(entry, Number(cursorDue), cursorName))
-        .filter(
-          ({ due }) => due > control.sweptTo || sweeps.some((sweep) => due > sweep.from && due <= sweep.to),
-        )
-        .sort((a, b) => a.due - b.due || (a.name < b.name ? -1 : 1));
-      named.push(...live.map(({ name, due }) => ({ name, due, cursor: `b:${String(due)}:${name}` })));
+    for await (const stretch of this.#stretches(control, cursor)) {
+      const placed = stretch.part === undefined ? placesByName(stretch) : placesInPart(stretch);
+      const begin = stretch.part === undefined || stretch.part !== cursor.part ? 0 : cursor.at;
+      const wanted = placed.slice(begin).filter(({ entry }) => isWanted(entry, now));
+      // A page that is full goes on in the middle of a part, never in the middle of its bucket's own names.
+      const most = stretch.part === undefined ? Infinity : NAMES_AT_ONCE - named.length;
+      named.push(...wanted.slice(0, most).map(({ entry, text }) => ({ ...entry, cursor: text })));
       if (named.length >= NAMES_AT_ONCE) break;
     }
     return named;
+  }
+
+  /** What stands in buckets and is not released, from the second of a cursor on. */
+  async *#stretches(control: Control, cursor: DueCursor): AsyncGenerator<Stretch> {
+    const { epoch, sweptTo } = control;
+    const sweeps = control.stakes.filter((stake): stake is SweepStake => stake.kind === "sweep");
+    const isLive = (second: number): boolean =>
+      second >= cursor.due &&
+      (second > sweptTo || sweeps.some((sweep) => second > sweep.from && second <= sweep.to));
+    const from = sweeps.reduce((least, sweep) => Math.min(least, sweep.from), sweptTo) + 1;
+    const minutes = await this.#delayed.minutes(epoch, bucketOf(Math.max(from, cursor.due)));
+    for (let at = 0; at < Math.min(minutes.length, MOST_BUCKETS); at += BUCKETS_AT_ONCE) {
+      for (const bucket of await this.#delayed.read(epoch, minutes.slice(at, at + BUCKETS_AT_ONCE))) {
+        yield* this.#delayed.stretches(epoch, behind(bucket, cursor), isLive);
+      }
+    }
   }
 }
 
@@ -107,8 +120,46 @@ type Wanted = (entry: BucketEntry, now: number) => boolean;
 const isLater: Wanted = ({ due, parked }, now) => due > now && !parked;
 const isDue: Wanted = ({ due, parked }, now) => due <= now || parked;
 
-const isBehind = ({ due, name }: BucketEntry, cursorDue: number, cursorName: string): boolean =>
-  due > cursorDue || (due === cursorDue && name > cursorName);
+/** Behind which delayed task to go on: `b:due:name`, or `b:due:>part:entries`. */
+interface DueCursor {
+  readonly due: number;
+  readonly name: string;
+  readonly part?: string;
+  /** Entries of the part that were passed. */
+  readonly at: number;
+}
+
+function dueCursor(after: string): DueCursor {
+  const [, due = "0", name = "", at = "0"] = after.startsWith("b") ? after.split(":") : [];
+  const part = name.startsWith(">") ? name.slice(1) : undefined;
+  return { due: Number(due), name: part === undefined ? name : "", at: Number(at), ...(part && { part }) };
+}
+
+/** A bucket without what a cursor has passed; of the part that it stands in, all is left. */
+function behind(bucket: Bucket, cursor: DueCursor): Bucket {
+  const { due, name, part } = cursor;
+  const here = bucket.parts.filter(({ second }) => second === due).map((one) => one.part);
+  const passed = part === undefined ? [] : here.slice(0, Math.max(0, here.indexOf(part)));
+  return {
+    ...bucket,
+    entries: bucket.entries.filter((one) => one.due !== due || (part === undefined && one.name > name)),
+    parts: bucket.parts.filter((one) => !passed.includes(one.part)),
+  };
+}
+
+/** An entry, and the cursor behind it. */
+interface Placed {
+  readonly entry: BucketEntry;
+  readonly text: string;
+}
+
+const placesByName = ({ due, entries }: Stretch): readonly Placed[] =>
+  [...entries]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((entry) => ({ entry, text: `b:${String(due)}:${entry.name}` }));
+
+const placesInPart = ({ due, part = "", entries }: Stretch): readonly Placed[] =>
+  entries.map((entry, at) => ({ entry, text: `b:${String(due)}:>${part}:${String(at + 1)}` }));
 
 function inStakes(control: Control, after: string, isWanted: (owner: string) => boolean): readonly Named[] {
   const all = control.stakes.flatMap((stake) => {

@@ -15,6 +15,8 @@ export interface Keys {
   record(epoch: string, name: string): string;
   /** The delayed tasks of one minute of the server's time. */
   bucket(epoch: string, minute: number): string;
+  /** An item that a bucket names because it is full itself. */
+  bucketPart(epoch: string, minute: number, part: string): string;
   /** Which minutes have a bucket. */
   minutes(epoch: string): string;
 }
@@ -30,6 +32,7 @@ export function keysOf(queue: string): Keys {
     list: (epoch, name) => `${prefix}${epoch}:l${name}`,
     record: (epoch, name) => `${prefix}${epoch}:b${name}`,
     bucket: (epoch, minute) => `${prefix}${epoch}:d${String(minute)}`,
+    bucketPart: (epoch, minute, part) => `${prefix}${epoch}:d${String(minute)}.${part}`,
     minutes: (epoch) => `${prefix}${epoch}:m`,
   };
 }

@@ -24,6 +24,8 @@ export interface Parts {
 export interface Limits {
   /** From which length on a list is followed by a new one, while lists are few. */
   readonly listBytes: number;
+  /** From which length on a bucket goes on in parts, and a part in another one. */
+  readonly bucketBytes: number;
   /** How many starts an owner puts on record before it may conclude that its tasks are too fast for that. */
   readonly markedStarts: number;
 }
@@ -31,5 +33,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   // A list is read whole by whoever claims from it, and copied whole by the server at every append.
   listBytes: 2_048,
+  // A bucket is read whole, second by second while its minute passes; more names than are counted exactly.
+  bucketBytes: 16_384,
   markedStarts: 16,
 };

@@ -8,14 +8,13 @@ import type { Seen } from "./control-store.ts";
 import type { Delayed } from "./delayed.ts";
 import { againText } from "./entries.ts";
 import type { Kept, KeyedPublisher } from "./keyed-publisher.ts";
-import { Ids } from "./names.ts";
+import { Ids, isKeyed } from "./names.ts";
 import {
   addingParcel,
   answersOf,
   encodeDrafts,
   entryOf,
   full,
-  fullReason,
   parcelOf,
   refusalOf,
   takeBack,
@@ -167,7 +166,9 @@ export class Publisher {
       listing.push(kept);
     }
     const listed = await this.#listMixed(epoch, listing);
-    return listed === "kept" ? answers : listed;
+    if (listed === "gone") return "gone";
+    for (const [place, answer] of await this.#refuse(epoch, listed.unlisted)) answers.set(place, answer);
+    return answers;
   }
 
   /** The operation that adds the record of a group, and what to make of its answer. */
@@ -184,21 +185,36 @@ export class Publisher {
     };
   }
 
-  async #listMixed(epoch: string, kept: readonly Kept[]): Promise<"kept" | "gone"> {
-    const entries = kept.flatMap(({ entry, due }) => (entry === undefined || due > 0 ? [] : [entry]));
-    const timed = kept.flatMap(({ entry, due, name }) =>
-      entry === undefined || due === 0 ? [] : [{ name, due, parked: false }],
+  /** @returns those for whose names there was no memory */
+  async #listMixed(
+    epoch: string,
+    kept: readonly Kept[],
+  ): Promise<{ readonly unlisted: readonly Kept[] } | "gone"> {
+    const listing = kept.filter(({ entry }) => entry !== undefined);
+    const timed = listing.filter(({ due }) => due > 0);
+    const direct = listing.filter(({ due }) => due === 0);
+    const indexed = await this.#delayed.index(
+      epoch,
+      timed.map(({ name, due }) => ({ name, due, parked: false })),
     );
-    for (const listed of [
-      await this.#delayed.index(epoch, timed),
-      await this.#waiting.append(epoch, entries),
-    ]) {
-      if (listed === "gone") return "gone";
-      // The records stay, unlisted: whether some of them are listed after all cannot be told apart here.
-      if (listed === "full") throw new MemqError("QUEUE_FULL", fullReason(this.#parts));
-    }
+    const appended = await this.#waiting.append(
+      epoch,
+      direct.flatMap(({ entry }) => entry ?? []),
+    );
+    if (indexed === "gone" || appended === "gone") return "gone";
     const now = await this.#parts.control.read();
-    return now?.control.epoch === epoch ? "kept" : "gone";
+    if (now?.control.epoch !== epoch) return "gone";
+    return { unlisted: [...(indexed === "full" ? timed : []), ...(appended === "full" ? direct : [])] };
+  }
+
+  // Some may be listed all the same: their names lead to nothing then. A key stays taken: who publishes with it
+  // again lists what is there.
+  async #refuse(epoch: string, unlisted: readonly Kept[]): Promise<ReadonlyMap<number, Published>> {
+    const { session, keys } = this.#parts;
+    const own = unlisted.filter(({ name }) => !isKeyed(name));
+    await session.ask(own.map(({ name }) => ({ kind: "delete", key: keys.record(epoch, name) })));
+    const places = unlisted.flatMap(({ answers }) => [...answers.keys()]);
+    return new Map(places.map((place) => [place, full(this.#parts)]));
   }
 
   #keptParcel(parcel: Parcel, answer: Known): Kept {

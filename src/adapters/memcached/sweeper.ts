@@ -1,7 +1,9 @@
+import { bucketEnd, bucketOf, secondsIn } from "./bucket.ts";
+import type { Bucket } from "./bucket.ts";
 import type { Control, SweepStake } from "./control.ts";
 import { isSameStake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
-import { againText, bucketEnd, bucketOf } from "./entries.ts";
+import { againText } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 import type { WaitingList } from "./waiting-list.ts";
 
@@ -21,13 +23,23 @@ export class Sweeper {
   readonly #parts: Parts;
   readonly #delayed: Delayed;
   readonly #waiting: WaitingList;
+  readonly #beat: () => Promise<void>;
   /** What was found when it was looked last. */
   #looked = NEVER_LOOKED;
 
-  constructor(parts: Parts, tools: { readonly delayed: Delayed; readonly waiting: WaitingList }) {
+  constructor(
+    parts: Parts,
+    tools: {
+      readonly delayed: Delayed;
+      readonly waiting: WaitingList;
+      /** Keeps the lease of whoever sweeps. */
+      readonly beat: () => Promise<void>;
+    },
+  ) {
     this.#parts = parts;
     this.#delayed = tools.delayed;
     this.#waiting = tools.waiting;
+    this.#beat = tools.beat;
   }
 
   /** Whether a sweep is to be made. At most one look a second, at the last minute; `mustLook`: at all of them. */
@@ -56,7 +68,7 @@ export class Sweeper {
     const recent = bucketOf(now - LOOK_AGAIN_SECONDS);
     const isLookedAt = (minute: number): boolean => looksAtAll || minute >= recent || noted.includes(minute);
     const buckets = await this.#delayed.read(epoch, minutes.filter(isLookedAt));
-    return buckets.flat().some(({ due }) => due > sweptTo && due <= now);
+    return buckets.flatMap(secondsIn).some((second) => second > sweptTo && second <= now);
   }
 
   /** How far one sweep goes. */
@@ -68,19 +80,35 @@ export class Sweeper {
   async sweep(stake: SweepStake, epoch: string): Promise<boolean> {
     const minutes = minutesBetween(stake.from + 1, stake.to);
     const buckets = await this.#delayed.read(epoch, minutes);
-    const due = buckets.flat().filter((entry) => entry.due > stake.from && entry.due <= stake.to);
-    const names = due.sort((a, b) => a.due - b.due).map(({ name }) => againText(name));
-    for (let from = 0; from < names.length; from += NAMES_AT_ONCE) {
-      const appended = await this.#waiting.append(epoch, names.slice(from, from + NAMES_AT_ONCE));
+    for await (const names of this.#dueIn(stake, epoch, buckets)) {
+      const appended = await this.#waiting.append(epoch, names.map(againText));
       if (appended === "full") return false;
       if (appended === "gone") return true;
+      await this.#beat(); // a million names take longer than a lease
     }
     await this.#drop(
       stake,
       epoch,
-      minutes.filter((_, index) => (buckets[index]?.length ?? 0) > 0),
+      buckets.filter((bucket) => secondsIn(bucket).length > 0).map(({ minute }) => minute),
     );
     return true;
+  }
+
+  /** The names that a stake covers, some at a time, soonest first. */
+  async *#dueIn(
+    { from, to }: SweepStake,
+    epoch: string,
+    buckets: readonly Bucket[],
+  ): AsyncGenerator<readonly string[]> {
+    const isDue = (second: number): boolean => second > from && second <= to;
+    const names: string[] = [];
+    for (const bucket of buckets) {
+      for await (const { entries } of this.#delayed.stretches(epoch, bucket, isDue)) {
+        names.push(...entries.map(({ name }) => name));
+        while (names.length >= NAMES_AT_ONCE) yield names.splice(0, NAMES_AT_ONCE);
+      }
+    }
+    if (names.length > 0) yield names;
   }
 
   /** Deletes the buckets that are released to their end, and that no other sweep still reads. */

@@ -1,6 +1,6 @@
 import type { Control, Stake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
-import { bucketOf } from "./entries.ts";
+import { bucketOf, secondsIn } from "./bucket.ts";
 import { heartbeatsOf } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
@@ -64,8 +64,8 @@ export class Waiter {
     const now = this.#parts.time.now();
     // What fell due before the last minute was seen by the claim before this wait.
     const minutes = [bucketOf(now) - 1, bucketOf(now)];
-    const entries = (await this.#delayed.read(control.epoch, minutes)).flat();
-    return entries.some(({ due }) => due > control.sweptTo && due <= now);
+    const buckets = await this.#delayed.read(control.epoch, minutes);
+    return buckets.flatMap(secondsIn).some((second) => second > control.sweptTo && second <= now);
   }
 }
 

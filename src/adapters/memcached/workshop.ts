@@ -86,15 +86,16 @@ export function assemble(plan: Plan): Workshop {
   const aftercare = new Aftercare(parts, stock);
   const ender = new Ender(parts, { writer, aftercare, ...stock });
   const fetcher = new Fetcher(parts, { aftercare, ender });
-  const sweeper = new Sweeper(parts, stock);
-  const scout = new Scout(parts, { owner, holdings, sweeper });
-  const putBack = new PutBack(parts, { owner, ...stock });
-  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack });
-  const idle: ClaimerTools["idle"] = (control) => looking.inspector.idle(control, looking.isMine);
   const renew = async (): Promise<void> => {
     const before = owner.name;
     if (before !== undefined && (await owner.beat()) !== before) holdings.lapse();
   };
+  const beat = (): Promise<void> => (owner.isFresh ? Promise.resolve() : renew());
+  const sweeper = new Sweeper(parts, { ...stock, beat });
+  const scout = new Scout(parts, { owner, holdings, sweeper });
+  const putBack = new PutBack(parts, { owner, ...stock });
+  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack });
+  const idle: ClaimerTools["idle"] = (control) => looking.inspector.idle(control, looking.isMine);
   const notes = new MemcachedNotes(parts);
   const size = new BundleSize(plan.bundle, notes, plan.elapsedMs);
   const bundle = (): Promise<number> => size.now();

@@ -8,12 +8,11 @@ import {
 import type { Control } from "../../../../src/adapters/memcached/control.ts";
 import {
   bucketEntries,
+  bucketPartText,
   bucketText,
-  countTasks,
-  entryText,
-  parseEntry,
-  stretchOf,
-} from "../../../../src/adapters/memcached/entries.ts";
+  readBucket,
+} from "../../../../src/adapters/memcached/bucket.ts";
+import { countTasks, entryText, parseEntry, stretchOf } from "../../../../src/adapters/memcached/entries.ts";
 import {
   Ids,
   isKeyed,
@@ -225,7 +224,25 @@ describe("a list", () => {
       { name: "a", due: 1_767_225_600, parked: false },
       { name: "k0-n.3", due: 5, parked: true },
     ];
-    expect(bucketEntries(`${entries.map(bucketText).join(",")},x@y,@5,`)).toEqual(entries);
+    expect(bucketEntries(`${entries.map(bucketText).join(",")},x@y,@5,>p@5,`)).toEqual(entries);
+  });
+
+  test("of delayed tasks that are too many for one item name parts, each once, with the count of those that have ended", () => {
+    const parts = [
+      { part: "one", second: 61 },
+      { part: "one", second: 61, count: 7 },
+      { part: "two", second: 61 },
+      { part: "one", second: 61, count: 6 },
+    ];
+    const text = `a@60,${parts.map(bucketPartText).join(",")},>x@y,`;
+    expect(readBucket(1, text)).toEqual({
+      minute: 1,
+      entries: [{ name: "a", due: 60, parked: false }],
+      parts: [
+        { part: "one", second: 61, count: 7 },
+        { part: "two", second: 61 },
+      ],
+    });
   });
 });
 
@@ -235,7 +252,11 @@ describe("names", () => {
       fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (queue) => {
         const keys = keysOf(queue);
         const longest = keys.record("e".repeat(8), `${keyedName("k")}-${"n".repeat(8)}`);
-        for (const key of [keys.control, longest, keys.bucket("e", 29_453_760)]) {
+        for (const key of [
+          keys.control,
+          longest,
+          keys.bucketPart("e".repeat(8), 29_453_760, "p".repeat(8)),
+        ]) {
           expect(key).toMatch(/^[\x21-\x7e]{1,250}$/);
         }
       }),

@@ -22,7 +22,7 @@ function anyPlot(seed: number, dice: Dice): Plot {
     canKey: dice.chance(20),
     failing: dice.pick([0, 25, 50]),
     hasPoison: dice.chance(25),
-    acts: dice.pick([[], [], [], ["cancel", "find", "depth", "putBack", "list"]]),
+    acts: dice.pick([[], [], [], ["cancel", "find", "depth", "putBack", "list"], ["find", "purge"]]),
     isFast: dice.chance(50),
     mischief: dice.pick([2, 4, 8]),
     faults: {
@@ -72,6 +72,15 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     acts: ["cancel"],
     isFast: dice.chance(70),
     bundle: dice.pick([1, 3]),
+  }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    batches: 4,
+    canDelay: true,
+    listBytes: dice.pick([4, 10]),
+    bucketBytes: dice.pick([10, 40]),
+    acts: ["purge", "find"],
+    faults: { crashes: 2, lapses: 1, unknowns: 1, flushes: 0, evictions: 0 },
   }),
   (seed, dice) => ({
     ...plain(seed, dice),

@@ -20,7 +20,7 @@ interface Nature {
   readonly isPoison: boolean;
 }
 
-type Act = "cancel" | "find" | "depth" | "putBack" | "list";
+type Act = "cancel" | "find" | "depth" | "putBack" | "list" | "purge";
 
 /** Who publishes what, how many run, and what may go wrong. */
 export interface Plot {
@@ -72,6 +72,8 @@ export class Tale {
   #respawns = 0;
   #putBacks = 0;
   #isDrained = false;
+  /** Purges that have not returned; whoever died in one may have purged what was published until then. */
+  #purges = 0;
   /** Things done by tasks that ended, for a look at what the tales cover. */
   readonly seen = { alone: 0, retried: 0, dead: 0, lost: 0, cancelled: 0, duplicate: 0 };
 
@@ -350,6 +352,12 @@ export class Tale {
           this.#putBacks += 1;
           await party.broker.putBack("all");
           break;
+        case "purge":
+          this.#purges += 1;
+          await party.broker.purge(dice.pick([["waiting"], ["delayed"], ["dead", "waiting"]] as const));
+          this.#purges -= 1;
+          this.#excuseAll();
+          break;
         case "list":
           await party.broker.list(dice.pick(["waiting", "delayed", "running", "dead"] as const), {
             limit: 3,
@@ -358,6 +366,11 @@ export class Tale {
       }
     }
     await party.broker.close();
+  }
+
+  /** What was published up to now, and may have been purged. */
+  #excuseAll(): void {
+    for (const name of this.#natures.keys()) this.#excused.add(name);
   }
 
   /** What was kept and not run is named somewhere, at every moment. */
@@ -435,6 +448,7 @@ export class Tale {
 
   #judge(): void {
     const { world } = this;
+    if (this.#purges > 0) this.#excuseAll();
     const { control, dead, ready, cancelled } = checkList(this.#items(), "q");
     if (control === undefined) {
       if (this.#kept.size > this.#excused.size) this.faults.push("there is no control block");

@@ -1,4 +1,5 @@
 import { decodeControl } from "../../src/adapters/memcached/control-codec.ts";
+import { entriesOf } from "../../src/adapters/memcached/control.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
 import { bucketEntries, bucketOf, readBucket } from "../../src/adapters/memcached/bucket.ts";
 import type { BucketEntry } from "../../src/adapters/memcached/bucket.ts";
@@ -110,9 +111,10 @@ function namesIn(items: Items, queue: string, control: Control): Named {
   const unclaimed = control.lists
     .map(({ name }, at) => list(name).slice(at === 0 ? control.offset : 0))
     .join("");
-  const staked = control.stakes.flatMap((stake) =>
-    stake.kind === "sweep" ? [] : stake.entries.flatMap((text) => parseEntry(text)?.name ?? []),
-  );
+  const staked = control.stakes.flatMap((stake) => [
+    ...entriesOf(stake).flatMap((text) => parseEntry(text)?.name ?? []),
+    ...(stake.kind === "purge" ? stake.lists.flatMap(({ name }) => names(list(name))) : []),
+  ]);
   const timed = new Map<string, number[]>();
   for (const { name, due } of delayedIn(items, keys, control.epoch)) {
     timed.set(name, [...(timed.get(name) ?? []), due]);

@@ -2,6 +2,7 @@ import { MemqError } from "../../errors.ts";
 import { openNames } from "./bulk-state.ts";
 import type { StoredBulk } from "./bulk-state.ts";
 import type { BulkStore } from "./bulk-store.ts";
+import { entriesOf } from "./control.ts";
 import type { Control } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { againText, entryText, parseEntry } from "./entries.ts";
@@ -79,7 +80,7 @@ export class BulkLister {
     const names = new Set<string>();
     const note = (text: string): void => void names.add(parseEntry(text)?.name ?? "");
     for (const list of lists) for (const text of list?.value.toString("latin1").split(",") ?? []) note(text);
-    for (const stake of after?.stakes ?? []) if (stake.kind !== "sweep") stake.entries.forEach(note);
+    for (const stake of after?.stakes ?? []) entriesOf(stake).forEach(note);
     return names;
   }
 

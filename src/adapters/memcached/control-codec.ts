@@ -46,6 +46,8 @@ function encodeStake(stake: Stake): unknown {
       return { ...claimed, i: stake.entries, pb: 1 };
     case "sweep":
       return { ...claimed, s: [stake.from, stake.to] };
+    case "purge":
+      return { ...claimed, p: stake.lists.map(({ name, from }) => [name, from]) };
   }
 }
 
@@ -120,6 +122,10 @@ function readStake(value: unknown): Stake | undefined {
   const claimed = { id: value.c, owner: value.o, generation: value.g };
   const sweep = readPair(value["s"]);
   if (sweep !== undefined) return { kind: "sweep", ...claimed, from: sweep[0], to: sweep[1] };
+  const lists = readAll(value["p"], readRef);
+  if (lists !== undefined) {
+    return { kind: "purge", ...claimed, lists: lists.map(({ name, tasks }) => ({ name, from: tasks })) };
+  }
   const entries = readAll(value["i"], readText);
   if (entries === undefined) return undefined;
   if (value["pb"] === 1) return { kind: "putBack", ...claimed, entries };

@@ -29,7 +29,7 @@ export interface ListRef {
 }
 
 /** What an owner has claimed. "" as the owner: anybody may take it. */
-export type Stake = TaskStake | PutBackStake | SweepStake;
+export type Stake = TaskStake | PutBackStake | SweepStake | PurgeStake;
 
 interface Claimed {
   readonly id: string;
@@ -69,11 +69,27 @@ export interface SweepStake extends Claimed {
   readonly to: number;
 }
 
+/** Waiting lists all of whose tasks are to go. */
+export interface PurgeStake extends Claimed {
+  readonly kind: "purge";
+  readonly lists: readonly PurgedList[];
+}
+
+/** A list that is to go, from the byte on up to which it was claimed. */
+export interface PurgedList {
+  readonly name: string;
+  readonly from: number;
+}
+
 /** A task in a stake: the index of its entry, and of the task in the record. */
 export interface Place {
   readonly entry: number;
   readonly member: number;
 }
+
+/** The entries of a stake that names records. */
+export const entriesOf = (stake: Stake): readonly string[] =>
+  stake.kind === "tasks" || stake.kind === "putBack" ? stake.entries : [];
 
 /** A block in which one stake is another, or gone. */
 export const withStake = (control: Control, stake: Stake, next: readonly Stake[]): Control => ({

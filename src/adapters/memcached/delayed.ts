@@ -1,5 +1,13 @@
-import { bucketEnd, bucketEntries, bucketOf, readBucket, secondsIn } from "./bucket.ts";
-import type { Bucket, BucketEntry } from "./bucket.ts";
+import {
+  bucketEnd,
+  bucketEntries,
+  bucketOf,
+  bucketPartText,
+  bucketText,
+  readBucket,
+  secondsIn,
+} from "./bucket.ts";
+import type { Bucket, BucketEntry, BucketPart } from "./bucket.ts";
 import { BucketWriter } from "./bucket-writer.ts";
 import { againText } from "./entries.ts";
 import type { Parts } from "./parts.ts";
@@ -11,6 +19,20 @@ import { listText } from "./waiting-list.ts";
 const MINUTES_BYTES = 4_096;
 // Gets in one round trip.
 const BUCKETS_AT_ONCE = 500;
+
+/** The entries whose names lead to something. */
+async function without(
+  entries: readonly BucketEntry[],
+  gone: (names: readonly string[]) => Promise<ReadonlySet<string>>,
+): Promise<readonly BucketEntry[]> {
+  const left: BucketEntry[] = [];
+  for (let from = 0; from < entries.length; from += BUCKETS_AT_ONCE) {
+    const some = entries.slice(from, from + BUCKETS_AT_ONCE);
+    const names = await gone([...new Set(some.map(({ name }) => name))]);
+    left.push(...some.filter(({ name }) => !names.has(name)));
+  }
+  return left;
+}
 
 /** Entries of one second. */
 export interface Stretch {
@@ -101,6 +123,44 @@ export class Delayed {
         yield { due, part, entries: inPart };
       }
     }
+  }
+
+  /**
+   * Takes names out of a bucket and its parts; `gone`: which of some names lead to nothing. What is written
+   * meanwhile stays, and so does then all that stands beside it.
+   */
+  async thin(
+    epoch: string,
+    minute: number,
+    gone: (names: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<void> {
+    const { session, keys } = this.#parts;
+    const key = keys.bucket(epoch, minute);
+    const item = await session.get(key);
+    if (item === undefined) return;
+    const { entries, parts } = readBucket(minute, item.value.toString("latin1"));
+    const left: BucketPart[] = [];
+    for (const part of parts) if (!(await this.#dropPart({ epoch, minute, part }, gone))) left.push(part);
+    const own = await without(entries, gone);
+    const texts = [...own.map(bucketText), ...left.map(bucketPartText)];
+    if (own.length === entries.length && left.length === parts.length) return;
+    const value = texts.length === 0 ? "" : listText(texts);
+    await session.ask([{ kind: "replace", key, value, cas: item.cas }]); // refused: the names lead to nothing
+  }
+
+  /** Deletes a part when nothing in it leads to anything; false: it stays. */
+  async #dropPart(
+    { epoch, minute, part }: { readonly epoch: string; readonly minute: number; readonly part: BucketPart },
+    gone: (names: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<boolean> {
+    const { session, keys } = this.#parts;
+    const key = keys.bucketPart(epoch, minute, part.part);
+    const item = await session.get(key);
+    if (item === undefined) return true;
+    const left = await without(bucketEntries(item.value.toString("latin1")), gone);
+    if (left.length > 0) return false;
+    const { answer } = await session.sure({ kind: "delete", key, cas: item.cas });
+    return answer.kind !== "exists"; // somebody has just appended to it
   }
 
   /** Deletes buckets that have been released, and forgets their minutes. */

@@ -1,7 +1,8 @@
 import { isSameStake, withStake } from "./control.ts";
-import type { PutBackStake, Stake, SweepStake } from "./control.ts";
+import type { Stake, TaskStake } from "./control.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Parts } from "./parts.ts";
+import type { ListPurger } from "./list-purger.ts";
 import type { PutBack } from "./put-back.ts";
 import type { Scout } from "./scout.ts";
 import type { Sweeper } from "./sweeper.ts";
@@ -12,6 +13,7 @@ export interface HousekeeperTools {
   readonly scout: Scout;
   readonly sweeper: Sweeper;
   readonly putBack: PutBack;
+  readonly listPurger: ListPurger;
 }
 
 // While memory is full, other runs and cancelled tasks make room.
@@ -32,14 +34,22 @@ export class Housekeeper {
   }
 
   /** Without memory for it the stake stands; it is nobody's then, so that somebody tries again. */
-  async finish(stake: SweepStake | PutBackStake, epoch: string): Promise<void> {
-    const { scout, sweeper, putBack } = this.#tools;
-    const isWhole =
-      stake.kind === "sweep"
-        ? await sweeper.sweep(stake, epoch)
-        : (await putBack.complete(stake, epoch)).isWhole;
-    if (isWhole) scout.over(stake, epoch);
+  async finish(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<void> {
+    if (await this.#isFinished(stake, epoch)) this.#tools.scout.over(stake, epoch);
     else await this.#abandon(stake);
+  }
+
+  async #isFinished(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<boolean> {
+    const { sweeper, putBack, listPurger } = this.#tools;
+    switch (stake.kind) {
+      case "sweep":
+        return sweeper.sweep(stake, epoch);
+      case "putBack":
+        return (await putBack.complete(stake, epoch)).isWhole;
+      case "purge":
+        await listPurger.remove(stake, epoch);
+        return true;
+    }
   }
 
   /**

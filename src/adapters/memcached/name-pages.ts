@@ -1,6 +1,7 @@
 import type { TaskState } from "../../task/task.ts";
 import { bucketOf } from "./bucket.ts";
 import type { Bucket, BucketEntry } from "./bucket.ts";
+import { entriesOf } from "./control.ts";
 import type { Control, ListRef, SweepStake } from "./control.ts";
 import type { Delayed, Stretch } from "./delayed.ts";
 import { parseEntry, stretchOf } from "./entries.ts";
@@ -163,8 +164,8 @@ const placesInPart = ({ due, part = "", entries }: Stretch): readonly Placed[] =
 
 function inStakes(control: Control, after: string, isWanted: (owner: string) => boolean): readonly Named[] {
   const all = control.stakes.flatMap((stake) => {
-    if (stake.kind === "sweep" || !isWanted(stake.kind === "putBack" ? "" : stake.owner)) return [];
-    return stake.entries.map((text, index) => ({
+    if (!isWanted(stake.kind === "putBack" ? "" : stake.owner)) return [];
+    return entriesOf(stake).map((text, index) => ({
       name: parseEntry(text)?.name ?? "",
       cursor: `s:${stake.id}:${String(index)}`,
     }));

@@ -73,14 +73,10 @@ export class PutBack {
   async complete(stake: PutBackStake, epoch: string): Promise<{ count: number; isWhole: boolean }> {
     const dead = await this.#readDead(stake.entries, epoch);
     const relisted = stake.generation > 0 ? await this.#readReady(stake, epoch) : [];
-    const back: string[] = [];
-    const revived: DeadLetter[] = [];
-    for (const letter of dead) {
-      const name = await this.#revive(letter, writerOf(stake), epoch);
-      if (name === undefined) continue; // another task has its key: it stays a dead letter, whatever comes of that one
-      back.push(name);
-      revived.push(letter);
-    }
+    const names = await this.#revive(dead, writerOf(stake), epoch);
+    const back = names.flatMap((name) => name ?? []);
+    // Where another task has the key it stays a dead letter, whatever comes of that one.
+    const revived = dead.filter((_, at) => names[at] !== undefined);
     const listed = await this.#waiting.append(epoch, [...relisted, ...back].map(againText));
     if (listed === "full") return { count: 0, isWhole: false };
     await this.#removeCopies(revived, epoch);
@@ -112,22 +108,40 @@ export class PutBack {
     });
   }
 
-  /** @returns the name of the record that waits now; undefined when others have changed it, or have its key */
-  async #revive(letter: DeadLetter, writer: string, epoch: string): Promise<string | undefined> {
-    const next = becomes.putBack(letter.stored, writer);
-    const keyed = keyedNameOf(letter.name);
-    return keyed === undefined ? this.#replace(letter, next, epoch) : this.#takeKey(keyed, next, epoch);
+  /** @returns the names of the records that wait now; undefined where others have changed it, or have its key */
+  async #revive(
+    letters: readonly DeadLetter[],
+    writer: string,
+    epoch: string,
+  ): Promise<readonly (string | undefined)[]> {
+    const plain = letters.filter(({ name }) => keyedNameOf(name) === undefined);
+    const revived = new Set(await this.#replace(plain, writer, epoch));
+    const names: (string | undefined)[] = [];
+    for (const letter of letters) {
+      const { name, stored } = letter;
+      const keyed = keyedNameOf(name);
+      if (keyed !== undefined) names.push(await this.#takeKey(keyed, becomes.putBack(stored, writer), epoch));
+      else names.push(revived.has(name) ? name : undefined);
+    }
+    return names;
   }
 
-  async #replace({ name, item }: DeadLetter, next: StoredRecord, epoch: string): Promise<string | undefined> {
+  /** All in one round trip. @returns the names of those that wait now */
+  async #replace(letters: readonly DeadLetter[], writer: string, epoch: string): Promise<readonly string[]> {
     const { session, keys } = this.#parts;
-    const key = keys.record(epoch, name);
-    const value = encodeRecord(next);
-    const operation: Operation = { kind: "replace", key, value, cas: item.cas };
-    const { answer } = await session.sure(operation);
-    if (answer.kind === "ok") return name;
-    const now = await session.get(key);
-    return now?.value.equals(Buffer.from(value)) === true ? name : undefined;
+    const writes = letters.map(({ name, stored, item }) => ({
+      name,
+      key: keys.record(epoch, name),
+      value: encodeRecord(becomes.putBack(stored, writer)),
+      cas: item.cas,
+    }));
+    const sure = await session.surely(
+      writes.map(({ key, value, cas }): Operation => ({ kind: "replace", key, value, cas })),
+    );
+    const refused = writes.filter((_, at) => sure[at]?.answer.kind !== "ok");
+    const now = await session.getAll(refused.map(({ key }) => key));
+    const others = refused.filter(({ value }, at) => now[at]?.value.equals(Buffer.from(value)) !== true);
+    return writes.filter((write) => !others.includes(write)).map(({ name }) => name);
   }
 
   /** The record of a key is there for one unfinished task: whoever adds it has the key. */

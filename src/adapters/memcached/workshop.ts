@@ -21,6 +21,7 @@ import { Holdings } from "./holdings.ts";
 import { Inspector } from "./inspector.ts";
 import { KeyedPublisher } from "./keyed-publisher.ts";
 import { Listing } from "./listing.ts";
+import { ListPurger } from "./list-purger.ts";
 import { Losses } from "./losses.ts";
 import { MemcachedNotes } from "./notes.ts";
 import { NamePages } from "./name-pages.ts";
@@ -34,6 +35,7 @@ import { Purger } from "./purger.ts";
 import { PutBack } from "./put-back.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { Releaser } from "./releaser.ts";
+import { Removal } from "./removal.ts";
 import { Reserve } from "./reserve.ts";
 import { Scout } from "./scout.ts";
 import { ServerTime } from "./server-time.ts";
@@ -94,11 +96,8 @@ export function assemble(plan: Plan): Workshop {
   const sweeper = new Sweeper(parts, { ...stock, beat });
   const scout = new Scout(parts, { owner, holdings, sweeper });
   const putBack = new PutBack(parts, { owner, ...stock });
-  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack });
+  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack, beat });
   const idle: ClaimerTools["idle"] = (control) => looking.inspector.idle(control, looking.isMine);
-  const notes = new MemcachedNotes(parts);
-  const size = new BundleSize(plan.bundle, notes, plan.elapsedMs);
-  const bundle = (): Promise<number> => size.now();
   const around = { started: () => holdings.started, pool: holdings.addTask.bind(holdings), renew };
   return {
     ...looking,
@@ -108,19 +107,24 @@ export function assemble(plan: Plan): Workshop {
     scout,
     ender,
     renew,
-    notes,
-    bulks: bulksOf(parts, stock, bundle),
-    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
-    claimer: new Claimer(parts, { holdings, scout, fetcher, sweeper, putBack, pace, idle, ...stock }),
+    ...publishing(parts, stock, plan),
+    claimer: new Claimer(parts, { ...looking, ...stock, holdings, scout, fetcher, sweeper, pace, idle }),
     starter: new Starter(parts, { owner, writer, fetcher, aftercare, pace, around }),
     releaser: new Releaser(parts, { holdings, writer }),
   };
 }
 
-function bulksOf(parts: Parts, stock: Stock, bundle: () => Promise<number>): Bulks {
+function publishing(parts: Parts, stock: Stock, plan: Plan): Pick<Workshop, "notes" | "bulks" | "publisher"> {
+  const notes = new MemcachedNotes(parts);
+  const size = new BundleSize(plan.bundle, notes, plan.elapsedMs);
+  const bundle = (): Promise<number> => size.now();
   const store = new BulkStore(parts);
   const lister = new BulkLister(parts, { store, ...stock });
-  return new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle });
+  return {
+    notes,
+    bulks: new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle }),
+    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
+  };
 }
 
 function partsOf({ wire, queue, codec, clock, random, limits }: Plan): Parts {
@@ -153,6 +157,7 @@ interface Looking {
   readonly canceller: Canceller;
   readonly purger: Purger;
   readonly putBack: PutBack;
+  readonly listPurger: ListPurger;
   readonly deadLetters: DeadLetters;
   readonly losses: Losses;
   readonly isMine: (stakeId: string) => boolean;
@@ -163,10 +168,13 @@ interface Looker {
   readonly owner: Owner;
   readonly holdings: Holdings;
   readonly putBack: PutBack;
+  readonly beat: () => Promise<void>;
 }
 
-function lookingAt(parts: Parts, { delayed, dead }: Stock, looker: Looker): Looking {
-  const { plan, owner, holdings, putBack } = looker;
+function lookingAt(parts: Parts, { waiting, delayed, dead }: Stock, looker: Looker): Looking {
+  const { plan, owner, holdings, putBack, beat } = looker;
+  const removal = new Removal(parts);
+  const listPurger = new ListPurger(parts, { owner, waiting, removal, beat });
   const inspector = new Inspector(parts, delayed, plan.leaseMs);
   const pages = new NamePages(parts, delayed);
   const isMine = (id: string): boolean => holdings.holds.some(({ stake }) => stake.id === id);
@@ -178,7 +186,8 @@ function lookingAt(parts: Parts, { delayed, dead }: Stock, looker: Looker): Look
     listing: new Listing(parts, { pages, inspector }),
     waiter: new Waiter(parts, { delayed, isMine: (stake) => stake.owner === owner.name }),
     canceller: new Canceller(parts),
-    purger: new Purger(parts, { pages, dead }),
+    listPurger,
+    purger: new Purger(parts, { pages, dead, delayed, removal, listPurger }),
     losses: new Losses(parts, plan.memory),
   };
 }

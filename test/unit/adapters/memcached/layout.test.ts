@@ -71,6 +71,11 @@ const stake = fc.oneof(
   }),
   fc.record({ kind: fc.constant("putBack" as const), ...claimed, entries: fc.array(word) }),
   fc.record({ kind: fc.constant("sweep" as const), ...claimed, from: count, to: count }),
+  fc.record({
+    kind: fc.constant("purge" as const),
+    ...claimed,
+    lists: fc.array(fc.record({ name: word, from: count })),
+  }),
 );
 const lists = fc.array(fc.record({ name: word, tasks: count }), { minLength: 1, maxLength: 5 });
 const control = fc.record({

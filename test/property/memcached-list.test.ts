@@ -31,6 +31,7 @@ function anyPlot(seed: number, dice: Dice): Plot {
       unknowns: isFaulty ? dice.roll(3) : 0,
       flushes: isFaulty && dice.chance(10) ? 1 : 0,
       evictions: isFaulty && dice.chance(10) ? 1 : 0,
+      fulls: isFaulty && dice.chance(20) ? dice.roll(4) : 0,
     },
   };
 }
@@ -50,7 +51,7 @@ const plain = (seed: number, dice: Dice): Plot => ({
   acts: [],
   isFast: false,
   mischief: 10,
-  faults: { crashes: 2, lapses: 0, unknowns: 0, flushes: 0, evictions: 0 },
+  faults: { crashes: 2, lapses: 0, unknowns: 0, flushes: 0, evictions: 0, fulls: 0 },
 });
 
 /** What goes wrong seldom needs a stage of its own to go wrong often. */
@@ -80,7 +81,15 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     listBytes: dice.pick([4, 10]),
     bucketBytes: dice.pick([10, 40]),
     acts: ["purge", "find"],
-    faults: { crashes: 2, lapses: 1, unknowns: 1, flushes: 0, evictions: 0 },
+    faults: { crashes: 2, lapses: 1, unknowns: 1, flushes: 0, evictions: 0, fulls: 0 },
+  }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    batches: 3,
+    failing: 60,
+    bundle: dice.pick([1, 3]),
+    isFast: dice.chance(50),
+    faults: { crashes: 1, lapses: 1, unknowns: 1, flushes: 0, evictions: 0, fulls: 5 },
   }),
   (seed, dice) => ({
     ...plain(seed, dice),
@@ -89,13 +98,13 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     canDelay: true,
     bucketBytes: dice.pick([10, 40]),
     failing: dice.pick([0, 40]),
-    faults: { crashes: 1, lapses: 1, unknowns: 2, flushes: 0, evictions: 0 },
+    faults: { crashes: 1, lapses: 1, unknowns: 2, flushes: 0, evictions: 0, fulls: 0 },
   }),
   (seed, dice) => ({
     ...plain(seed, dice),
     bundle: dice.pick([1, 3]),
     hasPoison: true,
-    faults: { crashes: 1, lapses: 2, unknowns: 1, flushes: 0, evictions: 0 },
+    faults: { crashes: 1, lapses: 2, unknowns: 1, flushes: 0, evictions: 0, fulls: 0 },
   }),
 ];
 

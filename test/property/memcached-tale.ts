@@ -189,8 +189,10 @@ export class Tale {
         party.isDone = true;
       },
       (error: unknown) => {
-        if (error instanceof MemqError && error.code === "BROKER_UNREACHABLE") {
-          this.world.misfortunes += 1; // it stood still for too long, and has given up what it was at
+        const isFull =
+          error instanceof MemqError && error.code === "QUEUE_FULL" && this.#plot.faults.fulls > 0;
+        if (isFull || (error instanceof MemqError && error.code === "BROKER_UNREACHABLE")) {
+          this.world.misfortunes += 1; // it stood still for too long, or found no memory, and has given up what it was at
           return;
         }
         this.faults.push(
@@ -213,7 +215,9 @@ export class Tale {
       for (const key of replacing) this.#replacing.splice(this.#replacing.indexOf(key), 1);
       for (const [at, answer] of answers.entries()) {
         const name = nameOf(drafts[at]);
-        if (answer.kind === "refused") this.faults.push(`${name} was refused: ${answer.reason}`);
+        const isFull =
+          answer.kind === "refused" && answer.code === "QUEUE_FULL" && this.#plot.faults.fulls > 0;
+        if (answer.kind === "refused" && !isFull) this.faults.push(`${name} was refused: ${answer.reason}`);
         if (answer.kind === "duplicate") this.seen.duplicate += 1;
         if (answer.kind !== "kept") continue;
         this.#kept.add(name);
@@ -354,6 +358,7 @@ export class Tale {
           break;
         case "purge":
           this.#purges += 1;
+          this.#excuseAll();
           await party.broker.purge(dice.pick([["waiting"], ["delayed"], ["dead", "waiting"]] as const));
           this.#purges -= 1;
           this.#excuseAll();
@@ -403,9 +408,10 @@ export class Tale {
   async #drain(): Promise<void> {
     const { world } = this;
     this.#wereCrashes = this.#crashes;
-    for (const kind of ["crashes", "lapses", "unknowns", "flushes", "evictions"] as const) {
+    for (const kind of ["crashes", "lapses", "unknowns", "flushes", "evictions", "fulls"] as const) {
       world.faults[kind] = 0;
     }
+    world.server.limitBytes = Infinity;
     for (let round = 0; round < 40; round++) {
       for (const party of world.parties) {
         party.die();

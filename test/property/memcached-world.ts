@@ -48,6 +48,8 @@ export interface Faults {
   flushes: number;
   /** Of the control block. */
   evictions: number;
+  /** Times at which the server's memory is full, or has room again. */
+  fulls: number;
 }
 
 /** How many tasks share a record, and how long lists and buckets get. */
@@ -247,6 +249,10 @@ export class World {
         this.tell("the control block is evicted");
         this.flushes += 1;
         this.server.evict("mq:q:C");
+        break;
+      case "fulls":
+        this.server.limitBytes = this.server.limitBytes === Infinity ? this.server.bytes : Infinity;
+        this.tell(this.server.limitBytes === Infinity ? "there is room" : "memory is full");
         break;
       case "flushes":
         this.tell("flush");

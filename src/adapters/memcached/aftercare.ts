@@ -89,17 +89,19 @@ export class Aftercare {
     return [{ kind: "newer", id }];
   }
 
-  /** Lists a record of its own that a member of a bundle has got; false: it is none. */
-  async relist(hold: Hold, child: { readonly name: string; readonly item: Item }): Promise<boolean> {
+  /** Lists a record of its own that a member of a bundle has got; "none": it is none. */
+  async relist(
+    hold: Hold,
+    child: { readonly name: string; readonly item: Item },
+  ): Promise<"none" | "listed" | "full"> {
     const decoded = decodeRecord(child.item.value);
-    if (decoded.kind !== "record") return false;
+    if (decoded.kind !== "record") return "none";
     const { state, due } = decoded.record;
     const listed =
       state === "dead"
         ? await this.#dead.list(hold.epoch, [child.name])
         : await this.#delayed.index(hold.epoch, [{ name: child.name, due, parked: false }]);
-    if (listed === "full") hold.mustStand = true;
-    return true;
+    return listed === "full" ? "full" : "listed";
   }
 
   // Refused when others have removed it, or put another task of its key in its place.

@@ -211,8 +211,9 @@ class MemcachedBroker implements Broker {
 
   close(): Promise<void> {
     return this.#next(async () => {
-      const { releaser, scout, owner, parts } = this.#shop;
+      const { ender, releaser, scout, owner, parts } = this.#shop;
       try {
+        await ender.pay();
         await scout.flush();
         await releaser.releaseAll();
         await owner.leave();
@@ -224,7 +225,7 @@ class MemcachedBroker implements Broker {
 
   // A key's record is soon another task's: its name must not stand in a stake that has nothing to do with that.
   async #freeKeys(tasks: readonly HeldTask[]): Promise<void> {
-    const keyed = tasks.filter(({ record }) => isKeyed(record.name) && !record.hold.mustStand);
+    const keyed = tasks.filter(({ record }) => isKeyed(record.name) && !record.hold.stays);
     if (keyed.length === 0) return;
     for (const { record } of keyed) record.hold.struck.add(record.place);
     await this.#shop.scout.flush();

@@ -113,19 +113,23 @@ export class BucketWriter {
     return "known";
   }
 
-  // The minutes first: a bucket nobody knows of would still be released, but not be listed.
+  // The minutes first: a bucket nobody knows of would be released late, and not be listed.
   async #begin(minutes: readonly number[]): Promise<"begun" | "full"> {
+    const { session, keys } = this.#parts;
+    if ((await this.#note(minutes)) === "full") return "full";
+    const added = await session.surely(
+      minutes.map((minute): Operation => ({ kind: "add", key: keys.bucket(this.#epoch, minute), value: "" })),
+    );
+    return added.some(({ answer }) => answer.kind === "full") ? "full" : "begun";
+  }
+
+  async #note(minutes: readonly number[]): Promise<"noted" | "full"> {
     const { session, keys } = this.#parts;
     const key = keys.minutes(this.#epoch);
     const note: Operation = { kind: "append", key, value: listText(minutes.map(String)) };
-    const adds = minutes.map((minute): Operation => ({
-      kind: "add",
-      key: keys.bucket(this.#epoch, minute),
-      value: "",
-    }));
-    const [noted, ...added] = await session.surely([note, ...adds]);
-    if (noted?.answer.kind === "missing") await session.surely([{ kind: "add", key, value: "" }, note]);
-    return added.some(({ answer }) => answer.kind === "full") ? "full" : "begun";
+    if ((await session.sure(note)).answer.kind === "ok") return "noted";
+    const [, again] = await session.surely([{ kind: "add", key, value: "" }, note]);
+    return again?.answer.kind === "ok" ? "noted" : "full";
   }
 
   /** Which entries go together, by what is known. */

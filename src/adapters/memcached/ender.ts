@@ -3,8 +3,10 @@ import type { Outcome } from "../../task/outcome.ts";
 import { MemqError } from "../../errors.ts";
 import type { Aftercare } from "./aftercare.ts";
 import { becomes } from "./becomes.ts";
-import { writerOf } from "./control.ts";
+import type { BlockMarks } from "./block-marks.ts";
 import type { DeadLetters } from "./dead-letters.ts";
+import { afterwards, Debts } from "./endings.ts";
+import type { Ended, Endings } from "./endings.ts";
 import type { Delayed } from "./delayed.ts";
 import { inTurn } from "./hold.ts";
 import type { HeldRecord, HeldTask } from "./hold.ts";
@@ -13,7 +15,9 @@ import type { Parts } from "./parts.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import type { StoredRecord } from "./record.ts";
 import { itemOf } from "./session.ts";
+import type { Item } from "./session.ts";
 import type { Change, RecordWriter, Wrote } from "./record-writer.ts";
+import type { Appended } from "./waiting-list.ts";
 
 /** A held task and how it ended. */
 export interface Ending {
@@ -21,11 +25,18 @@ export interface Ending {
   readonly outcome: Outcome;
 }
 
-/** The endings of the tasks of one record. */
-type Endings = readonly Ending[];
-
 // A cancel that comes between is seen once; more often means that something is wrong with the server.
 const MOST_CHANGES = 10;
+// Their stakes stand in the block.
+const MOST_OWED = 64;
+// Tried again with every settle, while there are any.
+const OWED_AT_ONCE = 8;
+
+/** Records that are not to be written (any further): others have them, or there is no memory. */
+interface Aside {
+  readonly lost: Set<HeldRecord>;
+  readonly owed: Set<HeldRecord>;
+}
 
 /** Ends held tasks: writes their outcome into the record, then into the list that it belongs to. */
 export class Ender {
@@ -34,6 +45,8 @@ export class Ender {
   readonly #delayed: Delayed;
   readonly #dead: DeadLetters;
   readonly #aftercare: Aftercare;
+  readonly #marks: BlockMarks;
+  readonly #debts = new Debts();
 
   constructor(
     parts: Parts,
@@ -42,6 +55,7 @@ export class Ender {
       readonly delayed: Delayed;
       readonly dead: DeadLetters;
       readonly aftercare: Aftercare;
+      readonly marks: BlockMarks;
     },
   ) {
     this.#parts = parts;
@@ -49,16 +63,32 @@ export class Ender {
     this.#delayed = tools.delayed;
     this.#dead = tools.dead;
     this.#aftercare = tools.aftercare;
+    this.#marks = tools.marks;
   }
 
   /** In as few round trips as possible: one, when all are done. */
-  async end(endings: readonly Ending[]): Promise<readonly Settled[]> {
-    if (endings.every(isPlainlyDone)) return this.#endDone(endings);
-    const records = new Map<HeldRecord, Ending[]>();
-    for (const ending of endings) {
-      const known = records.get(ending.task.record);
-      if (known === undefined) records.set(ending.task.record, [ending]);
-      else known.push(ending);
+  end(endings: readonly Ending[]): Promise<readonly Settled[]> {
+    const settled = endings.every(isPlainlyDone) ? this.#endDone(endings) : this.#endAll(endings);
+    return this.#debts.size === 0 ? settled : settled.then((answers) => this.#andPay(answers));
+  }
+
+  /** Writes down what could not be: for want of memory some of it may be owed again. */
+  async pay(most = Infinity): Promise<void> {
+    const owed = this.#debts.take(most);
+    if (owed.size > 0) await inTurn([...owed.keys()], () => this.#endRecords(owed));
+  }
+
+  async #andPay(answers: readonly Settled[]): Promise<readonly Settled[]> {
+    await this.pay(OWED_AT_ONCE); // what was done has made room
+    return answers;
+  }
+
+  async #endAll(endings: readonly Ending[]): Promise<readonly Settled[]> {
+    const records = new Map<HeldRecord, Ended[]>();
+    for (const { task, outcome } of endings) {
+      const attempts = task.claim.attempt - (task.phase === "started" ? 0 : 1);
+      const known = records.get(task.record) ?? [];
+      records.set(task.record, [...known, { task, outcome, attempts }]);
     }
     if (endings.some(({ outcome }) => outcome.kind === "retry")) await this.#parts.time.known();
     const lost = await inTurn([...records.keys()], () => this.#endRecords(records));
@@ -89,71 +119,94 @@ export class Ender {
   }
 
   /** @returns the records that others have */
-  async #endRecords(records: ReadonlyMap<HeldRecord, Endings>): Promise<ReadonlySet<HeldRecord>> {
-    const lost = new Set<HeldRecord>();
-    for (const record of records.keys()) if (record.hold.isLost) lost.add(record);
-    await this.#leave(records, lost);
-    await this.#finish(records, lost);
-    await this.#index(records, lost);
-    for (const record of lost) if (!record.hold.isLost) await this.#aftercare.lookAgain(record);
-    return lost;
+  async #endRecords(records: Endings): Promise<ReadonlySet<HeldRecord>> {
+    const aside: Aside = { lost: new Set(), owed: new Set() };
+    for (const record of records.keys()) if (record.hold.isLost) aside.lost.add(record);
+    await this.#leave(records, aside);
+    await this.#finish(records, aside);
+    await this.#index(records, aside);
+    for (const record of aside.owed) {
+      if (!(await this.#owe(record, records.get(record) ?? []))) aside.lost.add(record);
+    }
+    for (const record of aside.lost) if (!record.hold.isLost) await this.#aftercare.lookAgain(record);
+    return aside.lost;
+  }
+
+  /** What is not on the record yet is charged in the block, for whoever comes after a death. */
+  async #owe(record: HeldRecord, endings: readonly Ended[]): Promise<boolean> {
+    if (this.#debts.size >= MOST_OWED) throw this.#full();
+    for (const { task, attempts } of endings) {
+      if (task.isLoose && !(await this.#marks.mark(record, task.index, attempts))) return false;
+    }
+    this.#debts.add(record, endings);
+    return true;
   }
 
   /** Members that do not end well leave their bundle with a record of their own. */
-  async #leave(records: ReadonlyMap<HeldRecord, Endings>, lost: Set<HeldRecord>): Promise<void> {
+  async #leave(records: Endings, aside: Aside): Promise<void> {
     const leaving = [...records].filter(
       ([record, endings]) =>
-        record.stored.bundled && !lost.has(record) && endings.some(({ outcome }) => outcome.kind !== "done"),
+        record.stored.bundled &&
+        !isAside(record, aside) &&
+        endings.some(({ outcome }) => outcome.kind !== "done"),
     );
     if (leaving.length === 0) return;
     // The mark first: an owner that has lost the bundle is stopped here, before it leaves a second record of a member.
     await this.#writeAll(
       leaving.map(([record]) => record),
       (record) => markOf(record),
-      lost,
+      aside,
     );
     for (const [record, endings] of leaving) {
+      if (isAside(record, aside)) continue;
       record.tighten();
-      for (const ending of endings) if (!lost.has(record)) await this.#leaveBundle(record, ending);
+      for (const ending of endings) {
+        const mayLeave = !aside.owed.has(record) && !record.gone.has(ending.task.index);
+        if (mayLeave && !(await this.#leaveBundle(record, ending))) aside.owed.add(record);
+      }
     }
   }
 
-  async #leaveBundle(record: HeldRecord, { task, outcome }: Ending): Promise<void> {
-    const child = this.#ended(becomes.child(record.stored, task.index), { task, outcome });
-    if (child === undefined || record.stored.members[task.index]?.text === undefined) return;
+  /** False: there was no memory for it. */
+  async #leaveBundle(record: HeldRecord, ending: Ended): Promise<boolean> {
+    const { index } = ending.task;
+    const child = afterwards(this.#parts, becomes.child(record.stored, index), { ending, isTight: false });
+    if (child === undefined || record.stored.members[index]?.text === undefined) return true;
     const { session, keys } = this.#parts;
-    const name = memberId(record.name, task.index);
+    const name = memberId(record.name, index);
     const key = keys.record(record.hold.epoch, name);
     const [added, read] = await session.surely([
       { kind: "add", key, value: encodeRecord(child) },
       { kind: "get", key },
     ]);
-    if (added?.answer.kind === "full") throw this.#full();
+    if (added?.answer.kind === "full") return false;
     // Not there any more: it was there before, and has ended; or the queue was lost.
-    const item = itemOf(read?.answer);
-    const decoded = item && decodeRecord(item.value);
-    if (decoded?.kind === "record") await this.#list(record, name, decoded.record);
+    const there = storedIn(itemOf(read?.answer));
+    // Unlisted it is found by its bundle alone, which must not go before.
+    if (there && (await this.#list(record, name, there)) === "full") return false;
+    record.leave([index]);
+    return true;
   }
 
   /** What is left of the records: nothing, or the state that they are in now. */
-  async #finish(records: ReadonlyMap<HeldRecord, Endings>, lost: Set<HeldRecord>): Promise<void> {
+  async #finish(records: Endings, aside: Aside): Promise<void> {
     await this.#writeAll(
       [...records.keys()],
-      (record) => this.#afterwards(record, records.get(record) ?? []),
-      lost,
+      (record, isTight) => this.#afterwards(record, records.get(record) ?? [], isTight),
+      aside,
     );
     for (const [record, endings] of records) {
-      if (!record.stored.bundled || lost.has(record)) continue;
+      if (!record.stored.bundled || isAside(record, aside)) continue;
       record.leave(endings.map(({ task }) => task.index));
       record.tighten();
     }
   }
 
-  #afterwards(record: HeldRecord, endings: Endings): StoredRecord | undefined {
+  #afterwards(record: HeldRecord, endings: readonly Ended[], isTight: boolean): StoredRecord | undefined {
     const { stored, hold } = record;
     if (stored.state === "cancelled") return undefined;
     const [ending] = endings;
-    if (!stored.bundled) return ending === undefined ? undefined : this.#ended(stored, ending);
+    if (!stored.bundled) return ending && afterwards(this.#parts, stored, { ending, isTight });
     const gone = new Set([...record.gone, ...endings.map(({ task }) => task.index)]);
     const next = becomes.without(stored, gone);
     if (next.members.every(({ text }) => text === undefined)) return undefined;
@@ -161,67 +214,48 @@ export class Ender {
     return becomes.marked(next, { run, attempts: record.charges() });
   }
 
-  /** A record of one task after an outcome; undefined: nothing is left. */
-  #ended(stored: StoredRecord, { task, outcome }: Ending): StoredRecord | undefined {
-    const { claim, phase, record } = task;
-    const attempts = phase === "started" ? claim.attempt : claim.attempt - 1;
-    const writer = writerOf(record.hold.stake);
-    switch (outcome.kind) {
-      case "done":
-        return undefined;
-      case "retry":
-        return becomes.retried(stored, this.#due(outcome.at), { attempts, error: outcome.error, writer });
-      case "dead":
-        return becomes.buried(stored, this.#parts.clock.now(), { attempts, error: outcome.reason, writer });
-    }
-  }
-
-  #due(atMs: number): number {
-    return atMs <= this.#parts.clock.now() ? 0 : this.#parts.time.notBefore(atMs);
-  }
-
   /** Lists what has a new state; until then the stake covers it. */
-  async #index(records: ReadonlyMap<HeldRecord, Endings>, lost: ReadonlySet<HeldRecord>): Promise<void> {
+  async #index(records: Endings, aside: Aside): Promise<void> {
     for (const [record, [ending]] of records) {
-      if (record.stored.bundled || lost.has(record) || ending === undefined) continue;
+      if (record.stored.bundled || isAside(record, aside) || ending === undefined) continue;
       if (ending.outcome.kind !== "done" && record.stored.state !== "cancelled") {
-        await this.#list(record, record.name, record.stored);
+        const listed = await this.#list(record, record.name, record.stored);
+        if (listed === "full") record.hold.mustStand = true;
       }
     }
   }
 
-  async #list(record: HeldRecord, name: string, stored: StoredRecord): Promise<void> {
-    const { hold, cas } = record;
-    const listed =
-      stored.state === "ready"
-        ? await this.#delayed.index(hold.epoch, [{ name, due: stored.due, parked: false }])
-        : isKeyed(name)
-          ? await this.#dead.free(hold.epoch, { name, stored, cas })
-          : await this.#dead.list(hold.epoch, [name]);
-    if (listed === "full") hold.mustStand = true;
+  #list({ hold, cas }: HeldRecord, name: string, stored: StoredRecord): Promise<Appended> {
+    if (stored.state === "ready") {
+      return this.#delayed.index(hold.epoch, [{ name, due: stored.due, parked: false }]);
+    }
+    return isKeyed(name)
+      ? this.#dead.free(hold.epoch, { name, stored, cas })
+      : this.#dead.list(hold.epoch, [name]);
   }
 
-  /** Writes records, again where a cancel came between; those that others have join `lost`. */
+  /**
+   * Writes records, again where a cancel came between, and shorter where there was no memory; those that others have,
+   * and those for which there is no memory at all, are put aside.
+   */
   async #writeAll(
     records: readonly HeldRecord[],
-    next: (record: HeldRecord) => StoredRecord | undefined,
-    lost: Set<HeldRecord>,
+    next: (record: HeldRecord, isTight: boolean) => StoredRecord | undefined,
+    aside: Aside,
   ): Promise<void> {
-    let open = records.filter((record) => !lost.has(record));
+    const tight = new Set<HeldRecord>();
+    let open = records.filter((record) => !isAside(record, aside));
     for (let round = 0; open.length > 0; round++) {
-      const changes: Change[] = open.map((record) => ({ record, next: next(record) }));
+      const changes: Change[] = open.map((record) => ({ record, next: next(record, tight.has(record)) }));
       const wrote = await this.#writer.write(changes);
-      for (const [at, record] of open.entries()) if (isLost(wrote[at], round)) lost.add(record);
-      if (wrote.includes("full")) await this.#waitForMemory(round);
-      open = open.filter((record, at) => !lost.has(record) && wrote[at] !== "written");
+      for (const [at, record] of open.entries()) {
+        if (isLost(wrote[at], round)) aside.lost.add(record);
+        if (wrote[at] !== "full") continue;
+        if (tight.has(record)) aside.owed.add(record);
+        tight.add(record);
+      }
+      open = open.filter((record, at) => !isAside(record, aside) && wrote[at] !== "written");
     }
-  }
-
-  // Other tasks end meanwhile, and every one that is done frees what it took.
-  async #waitForMemory(round: number): Promise<void> {
-    if (round >= MOST_CHANGES) throw this.#full();
-    const { clock } = this.#parts;
-    await clock.until(clock.now() + 50 * (round + 1));
   }
 
   #full(): MemqError {
@@ -234,8 +268,15 @@ export class Ender {
   }
 }
 
+function storedIn(item: Item | undefined): StoredRecord | undefined {
+  const decoded = item && decodeRecord(item.value);
+  return decoded?.kind === "record" ? decoded.record : undefined;
+}
+
 const isPlainlyDone = ({ task: { record }, outcome }: Ending): boolean =>
   outcome.kind === "done" && !record.stored.bundled && !record.hold.isLost && record.turn === undefined;
+
+const isAside = (record: HeldRecord, { lost, owed }: Aside): boolean => lost.has(record) || owed.has(record);
 
 const isLost = (wrote: Wrote | undefined, round: number): boolean =>
   wrote === "lost" || wrote === undefined || (wrote === "changed" && round >= MOST_CHANGES);

@@ -140,10 +140,13 @@ export class Fetcher {
     index: number,
     child: { readonly name: string; readonly item: Item },
   ): Promise<void> {
-    if (!(await this.#aftercare.relist(record.hold, child))) return;
+    const listed = await this.#aftercare.relist(record.hold, child);
+    if (listed === "none") return;
     const task = record.open.find((one) => one.index === index);
     if (task !== undefined) record.letGo(task);
-    record.leave([index]);
+    // Unlisted it is found by its bundle alone, which must not go before.
+    if (listed === "full") record.hold.mustStand = true;
+    else record.leave([index]);
   }
 }
 

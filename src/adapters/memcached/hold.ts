@@ -19,6 +19,8 @@ export class Hold {
   readonly struck = new Set<number>();
   /** Something could not be written down yet, so the stake has to stand. */
   mustStand = false;
+  /** Outcomes of it that were not written down for want of memory: the stake stands until they are. */
+  owed = 0;
   /** How many tasks may be started without a mark at a time; the stake says at least that. */
   loose: number;
   /** How many are. */
@@ -38,12 +40,22 @@ export class Hold {
 
   /** Nothing is left to do: the stake can go. */
   get isOver(): boolean {
-    return !this.mustStand && this.records.every((record) => record.openCount === 0);
+    return !this.stays && this.records.every((record) => record.openCount === 0);
   }
 
   /** Nothing is left to run, and still it has to stand. */
   get isStuck(): boolean {
-    return this.mustStand && !this.isLost && this.records.every((record) => record.openCount === 0);
+    return (
+      this.mustStand &&
+      this.owed === 0 &&
+      !this.isLost &&
+      this.records.every((record) => record.openCount === 0)
+    );
+  }
+
+  /** It has to stand, whatever becomes of its tasks. */
+  get stays(): boolean {
+    return this.mustStand || this.owed > 0;
   }
 
   /** Tasks of it that run, or may be run, at this moment. */
@@ -86,6 +98,8 @@ export class HeldRecord {
   readonly #tasks: HeldTask[] = [];
   /** Members that have left the bundle, which the record does not say yet. */
   gone: ReadonlySet<number> = NONE;
+  /** It was found to be another than it is known here: a mark finds out what became of it. */
+  isChanged = false;
   /** Whoever changes the record waits for the one before. */
   turn: Promise<unknown> | undefined;
 

@@ -1,5 +1,6 @@
 import { isSameStake, withStake } from "./control.ts";
 import type { Stake, TaskStake } from "./control.ts";
+import type { Ender } from "./ender.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Parts } from "./parts.ts";
 import type { ListPurger } from "./list-purger.ts";
@@ -10,6 +11,7 @@ import type { Sweeper } from "./sweeper.ts";
 /** What keeping house works with. */
 export interface HousekeeperTools {
   readonly holdings: Holdings;
+  readonly ender: Ender;
   readonly scout: Scout;
   readonly sweeper: Sweeper;
   readonly putBack: PutBack;
@@ -59,14 +61,19 @@ export class Housekeeper {
   async retry(): Promise<boolean> {
     const { clock, control } = this.#parts;
     if (clock.now() < this.#retriedAt + RETRY_MS) return false;
-    const stuck = this.#tools.holdings.holds.find((hold) => hold.isStuck);
+    const { holdings, ender } = this.#tools;
+    if (holdings.holds.some(({ owed }) => owed > 0)) {
+      this.#retriedAt = clock.now();
+      await ender.pay();
+    }
+    const stuck = holdings.holds.find((hold) => hold.isStuck);
     if (stuck === undefined) return false;
     this.#retriedAt = clock.now();
     const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
     await control.change((block) =>
       stuck.stands(block) ? withStake(block, stuck.stake, [nobodys]) : undefined,
     );
-    this.#tools.holdings.remove(stuck);
+    holdings.remove(stuck);
     return true;
   }
 

@@ -105,7 +105,7 @@ function givenBack(control: Control, back: Back): Control {
 }
 
 const wholeStake = (stake: TaskStake, { records, hold }: Back): readonly Stake[] =>
-  records.length > 0 || hold.mustStand ? [{ ...stake, owner: "" }] : [];
+  records.length > 0 || hold.stays ? [{ ...stake, owner: "" }] : [];
 
 /** What becomes of a stake that nobody had before: what stays, and a fresh one; undefined: there is nothing to do. */
 function partsOf(stake: TaskStake, back: Back): readonly Stake[] | undefined {
@@ -131,7 +131,7 @@ function staying(
     hold,
     records.filter((record) => !isUntouched(record)),
   );
-  const isOver = (text: string): boolean => isWhole && !hold.mustStand && !touched.includes(text);
+  const isOver = (text: string): boolean => isWhole && !hold.stays && !touched.includes(text);
   return stake.entries.map((text) => (fresh.includes(text) || isOver(text) ? "" : text));
 }
 

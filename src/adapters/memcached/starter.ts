@@ -1,12 +1,11 @@
 import type { StartOptions, Started } from "../../ports/broker.ts";
 import type { Aftercare } from "./aftercare.ts";
 import { becomes } from "./becomes.ts";
-import { currentStake, withStake } from "./control.ts";
-import type { TaskStake } from "./control.ts";
+import type { BlockMarks } from "./block-marks.ts";
 import type { Fetcher } from "./fetch.ts";
 import { holdTask } from "./fetch.ts";
 import { inTurn } from "./hold.ts";
-import type { HeldRecord, HeldTask } from "./hold.ts";
+import type { HeldRecord, HeldTask, Hold } from "./hold.ts";
 import { memberId } from "./names.ts";
 import type { Owner } from "./owner.ts";
 import type { Pace } from "./pace.ts";
@@ -34,6 +33,7 @@ export class Starter {
   readonly #writer: RecordWriter;
   readonly #fetcher: Fetcher;
   readonly #aftercare: Aftercare;
+  readonly #marks: BlockMarks;
   readonly #pace: Pace;
   readonly #around: Surroundings;
 
@@ -44,6 +44,7 @@ export class Starter {
       readonly writer: RecordWriter;
       readonly fetcher: Fetcher;
       readonly aftercare: Aftercare;
+      readonly marks: BlockMarks;
       readonly pace: Pace;
       readonly around: Surroundings;
     },
@@ -53,6 +54,7 @@ export class Starter {
     this.#writer = tools.writer;
     this.#fetcher = tools.fetcher;
     this.#aftercare = tools.aftercare;
+    this.#marks = tools.marks;
     this.#pace = tools.pace;
     this.#around = tools.around;
   }
@@ -89,27 +91,21 @@ export class Starter {
     const { hold } = task.record;
     const loose = this.#pace.loose(hold.startedLoose + 1);
     if (last || loose <= hold.loose || !mayBeLoose(task)) return false;
-    const loosened = await this.#changeStake(task.record, (stake) =>
+    const loosened = await this.#marks.change(task.record, (stake) =>
       stake.loose >= loose ? undefined : { ...stake, loose },
     );
     if (!loosened) return false;
+    await this.#compare(hold);
     hold.loose = loose;
-    return true;
+    return mayBeLoose(task);
   }
 
-  /** Changes the stake of a record in the block; false when it is not ours any more. */
-  async #changeStake(
-    { hold }: HeldRecord,
-    next: (stake: TaskStake) => TaskStake | undefined,
-  ): Promise<boolean> {
-    const seen = await this.#parts.control.change((control) => {
-      const mine = hold.stands(control) ? currentStake(control, hold.stake) : undefined;
-      const changed = mine && next(mine);
-      return changed && withStake(control, hold.stake, [changed]);
-    });
-    if (seen !== undefined && hold.stands(seen.control)) return true;
-    hold.isLost = true;
-    return false;
+  // Whoever cancels looks at the block after the record was written: who wrote the block looks at the records.
+  async #compare(hold: Hold): Promise<void> {
+    const { session, keys } = this.#parts;
+    const records = hold.records.filter(({ openCount }) => openCount > 0);
+    const items = await session.getAll(records.map(({ name }) => keys.record(hold.epoch, name)));
+    for (const [at, record] of records.entries()) record.isChanged ||= items[at]?.cas !== record.cas;
   }
 
   async #mark(task: HeldTask): Promise<Started> {
@@ -213,16 +209,9 @@ export class Starter {
     return "cancelled";
   }
 
-  // A full server can still write the block, for which memory is set aside.
   async #markInBlock(task: HeldTask): Promise<Started> {
     const { index, claim, record } = task;
-    const mark = { entry: record.place, member: index, attempts: claim.attempt };
-    const isSame = (one: typeof mark): boolean => one.entry === mark.entry && one.member === mark.member;
-    const isMine = await this.#changeStake(record, (stake) => {
-      const marks = stake.marks ?? [];
-      if (marks.some((one) => isSame(one) && one.attempts >= mark.attempts)) return undefined;
-      return { ...stake, marks: [...marks.filter((one) => !isSame(one)), mark] };
-    });
+    const isMine = await this.#marks.mark(record, index, claim.attempt);
     if (isMine) record.start(task, false);
     return isMine ? "started" : "lost";
   }
@@ -240,7 +229,12 @@ const isOver = ({ phase, record: { hold } }: HeldTask): boolean =>
 /** Of an untouched record, in a stake that nobody had before, and in order: only such starts can be guessed later. */
 function mayBeLoose(task: HeldTask): boolean {
   const { hold, stored } = task.record;
-  return hold.stake.generation === 0 && isUnmarked(stored, hold.stake) && hold.isNext(task);
+  return (
+    hold.stake.generation === 0 &&
+    !task.record.isChanged &&
+    isUnmarked(stored, hold.stake) &&
+    hold.isNext(task)
+  );
 }
 
 /** Without a mark: not the last attempt, and no more at a time than the stake says. */

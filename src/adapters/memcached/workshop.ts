@@ -7,6 +7,7 @@ import { BulkLister } from "./bulk-lister.ts";
 import { BulkStore } from "./bulk-store.ts";
 import { BulkTally } from "./bulk-tally.ts";
 import { MemcachedBulks } from "./bulks.ts";
+import { BlockMarks } from "./block-marks.ts";
 import { BundleSize } from "./bundle-size.ts";
 import { Aftercare } from "./aftercare.ts";
 import { Canceller } from "./canceller.ts";
@@ -81,13 +82,8 @@ export interface Workshop extends Looking {
 export function assemble(plan: Plan): Workshop {
   const parts = partsOf(plan);
   const stock = stockOf(parts);
-  const owner = new Owner(parts, plan);
-  const holdings = new Holdings();
-  const pace = new Pace(plan.elapsedMs, plan.limits.markedStarts);
-  const writer = new RecordWriter(parts);
-  const aftercare = new Aftercare(parts, stock);
-  const ender = new Ender(parts, { writer, aftercare, ...stock });
-  const fetcher = new Fetcher(parts, { aftercare, ender });
+  const works = worksOf(parts, stock, plan);
+  const { owner, holdings, writer } = works;
   const renew = async (): Promise<void> => {
     const before = owner.name;
     if (before !== undefined && (await owner.beat()) !== before) holdings.lapse();
@@ -101,16 +97,43 @@ export function assemble(plan: Plan): Workshop {
   const around = { started: () => holdings.started, pool: holdings.addTask.bind(holdings), renew };
   return {
     ...looking,
+    ...works,
     parts,
-    owner,
-    holdings,
     scout,
-    ender,
     renew,
     ...publishing(parts, stock, plan),
-    claimer: new Claimer(parts, { ...looking, ...stock, holdings, scout, fetcher, sweeper, pace, idle }),
-    starter: new Starter(parts, { owner, writer, fetcher, aftercare, pace, around }),
+    claimer: new Claimer(parts, { ...looking, ...stock, ...works, scout, sweeper, idle }),
+    starter: new Starter(parts, { ...works, around }),
     releaser: new Releaser(parts, { holdings, writer }),
+  };
+}
+
+/** What starts and ends tasks. */
+interface Works {
+  readonly owner: Owner;
+  readonly holdings: Holdings;
+  readonly pace: Pace;
+  readonly writer: RecordWriter;
+  readonly marks: BlockMarks;
+  readonly aftercare: Aftercare;
+  readonly ender: Ender;
+  readonly fetcher: Fetcher;
+}
+
+function worksOf(parts: Parts, stock: Stock, plan: Plan): Works {
+  const writer = new RecordWriter(parts);
+  const marks = new BlockMarks(parts);
+  const aftercare = new Aftercare(parts, stock);
+  const ender = new Ender(parts, { writer, aftercare, marks, ...stock });
+  return {
+    owner: new Owner(parts, plan),
+    holdings: new Holdings(),
+    pace: new Pace(plan.elapsedMs, plan.limits.markedStarts),
+    writer,
+    marks,
+    aftercare,
+    ender,
+    fetcher: new Fetcher(parts, { aftercare, ender }),
   };
 }
 

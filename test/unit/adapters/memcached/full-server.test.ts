@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Wire } from "../../../../src/adapters/memcached/wire.ts";
-import type { Broker } from "../../../../src/ports/broker.ts";
+import type { Broker, Claim } from "../../../../src/ports/broker.ts";
+import type { Outcome } from "../../../../src/task/outcome.ts";
 import { plainCodec } from "../../../../src/task/codec.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 
@@ -31,4 +32,106 @@ test("a claim for which only the reserve has room is given out, in a few round t
   } finally {
     rmSync(memory, { recursive: true, force: true });
   }
+});
+
+describe("an outcome for which a full server has no memory", () => {
+  let memory: string;
+  let server: FakeMemcached;
+  const now = Date.now();
+  const later: Outcome = { kind: "retry", at: now + 60_000, error: "no luck ".repeat(40) };
+  const done: Outcome = { kind: "done" };
+
+  beforeEach(() => {
+    memory = mkdtempSync(join(tmpdir(), "memq-full-"));
+    server = new FakeMemcached(Date.now);
+  });
+  afterEach(() => {
+    rmSync(memory, { recursive: true, force: true });
+  });
+
+  const open = (bundle = 1): Broker =>
+    openMemcachedBroker({
+      wire: server.wire(),
+      queue: "q",
+      codec: plainCodec(900_000),
+      memory,
+      bundle,
+      holder: { host: "elsewhere", realm: "", pid: 1, startedAt: "1" },
+    });
+
+  /** Tasks of a server that is full to the last byte. */
+  async function crowd(count: number, bundle = 1): Promise<void> {
+    const args = (n: number): string => `${String(n)} ${"x".repeat(400)}`;
+    await open(bundle).publish(Array.from({ length: count }, (_, n) => ({ method: "m", args: [args(n)] })));
+    server.limitBytes = server.bytes;
+  }
+
+  const nameOf = ({ task }: Claim): string => (task.args[0] as string).split(" ")[0] ?? "";
+
+  async function settle(owner: Broker, claims: readonly Claim[], outcome: Outcome): Promise<void> {
+    for (const claim of claims) {
+      expect(await owner.start(claim, { last: false })).toBe("started");
+      expect(await owner.settle([{ claim, outcome }])).toEqual(["settled"]);
+    }
+  }
+
+  async function take(owner: Broker, limit = 10): Promise<readonly Claim[]> {
+    return (await owner.claim({ limit, atOnce: 1 })).claims;
+  }
+
+  test("holds up nobody, and is written down when others have made room", async () => {
+    await crowd(4);
+    const owner = open();
+    const [head, ...others] = await take(owner);
+    if (!head) throw new Error("all were claimed");
+    await settle(owner, [head], later);
+    await settle(owner, others, done);
+    expect(await owner.depth()).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
+    const [record] = (await owner.list("delayed", { limit: 9 })).tasks;
+    expect(record).toMatchObject({ attempts: 1, error: later.error });
+  });
+
+  test("loses the words of its error before it has to wait", async () => {
+    await crowd(1);
+    server.limitBytes = server.bytes + 700; // the record once more, without them
+    const owner = open();
+    await settle(owner, await take(owner), later);
+    expect(await owner.depth()).toMatchObject({ delayed: 1 });
+  });
+
+  test("of a dead letter is written down as well", async () => {
+    await crowd(3);
+    const owner = open();
+    const [head, ...others] = await take(owner);
+    if (!head) throw new Error("all were claimed");
+    await settle(owner, [head], { kind: "dead", reason: "enough" });
+    await settle(owner, others, done);
+    expect(await owner.depth()).toMatchObject({ waiting: 0, running: 0, dead: 1 });
+  });
+
+  test("is a charged attempt for the next owner when its own has gone", async () => {
+    await crowd(1);
+    const owner = open();
+    await settle(owner, await take(owner), later);
+    await owner.close();
+    const next = open();
+    const claims = await take(next);
+    expect(claims).toMatchObject([{ attempt: 2 }]);
+    server.limitBytes = Infinity;
+    await settle(next, claims, done);
+    expect(await next.depth()).toMatchObject({ waiting: 0, running: 0, delayed: 0, dead: 0 });
+  });
+
+  test("in a bundle holds up none of its neighbours", async () => {
+    await crowd(3, 3);
+    const owner = open();
+    const [head, ...others] = await take(owner);
+    if (!head) throw new Error("all were claimed");
+    await settle(owner, [head], later);
+    expect(others.map(nameOf)).toEqual(["1", "2"]);
+    await settle(owner, others.slice(0, 1), done);
+    server.limitBytes = Infinity;
+    await settle(owner, others.slice(1), done);
+    expect(await owner.depth()).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
+  });
 });

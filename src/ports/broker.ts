@@ -63,7 +63,10 @@ export interface Broker {
   findKey(key: string): Promise<TaskRecord | undefined>;
   /** Puts dead letters back as waiting with fresh attempts; answers how many. */
   putBack(ids: readonly string[] | "all"): Promise<number>;
-  /** Removes a task that is not running. Its key is free again. */
+  /**
+   * Removes a task that is not running. "cancelled": nobody starts it any more, and its key is free again.
+   * "running": somebody had claimed it, and goes on as if nothing had been asked.
+   */
   cancel(id: string): Promise<Cancelled>;
   /** Removes every task in the given states (never running ones); answers how many. */
   purge(states: readonly TaskState[]): Promise<number>;

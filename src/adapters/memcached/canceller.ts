@@ -2,7 +2,8 @@ import type { Cancelled } from "../../ports/broker.ts";
 import { becomes } from "./becomes.ts";
 import { isKeyed, keyedNameOf, memberId, memberOf, taskIdOf } from "./names.ts";
 import type { Parts } from "./parts.ts";
-import type { Control } from "./control.ts";
+import type { Control, TaskStake } from "./control.ts";
+import { parseEntry } from "./entries.ts";
 import { Stakes } from "./places.ts";
 import type { Place } from "./places.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
@@ -93,16 +94,28 @@ export class Canceller {
     const replace: Operation = { kind: "replace", key, value, cas: item.cas };
     const [answer] = await session.ask([replace]);
     if (answer?.kind === "full") return this.#remove(found, epoch, item);
-    if (answer?.kind !== "ok" && !(await this.#stands(key, value))) return "again";
-    if (await this.#isClaimed(found, epoch)) return "running";
-    if (answer?.kind === "ok") await this.#tidy(found, key, answer.cas);
+    const cas = answer?.kind === "ok" ? answer.cas : await this.#casOf(key, value);
+    if (cas === undefined) return "again";
+    if (await this.#mayRun(found, epoch)) return this.#restore(found, key, cas);
+    await this.#tidy(found, key, cas);
     return "cancelled";
   }
 
-  async #isClaimed(found: Found, epoch: string): Promise<boolean> {
+  /**
+   * Whether somebody has claimed it who may have started it, or may start it without a look at the record. Nobody
+   * else starts what says that it is cancelled.
+   */
+  async #mayRun(found: Found, epoch: string): Promise<boolean> {
     const seen = await this.#parts.control.read();
     if (seen?.control.epoch !== epoch) return false;
-    return this.#placeOf(found, seen.control)?.state === "running";
+    const place = this.#placeOf(found, seen.control);
+    return place?.state === "running" && (place.stake === undefined || mayStart(found, place.stake));
+  }
+
+  /** Whoever has it goes on as if nothing had been asked. */
+  async #restore({ stored }: Found, key: string, cas: bigint): Promise<"running"> {
+    await this.#parts.session.ask([{ kind: "replace", key, value: encodeRecord(stored), cas }]);
+    return "running"; // refused: it has ended meanwhile
   }
 
   // The name of a fresh record stands in a list once: what is left of it tells whoever comes by that nothing is
@@ -112,9 +125,10 @@ export class Canceller {
     if (!isFresh && !stored.bundled) await this.#parts.session.sure({ kind: "delete", key, cas });
   }
 
-  async #stands(key: string, value: string): Promise<boolean> {
+  /** The version of a record, when it has that value. */
+  async #casOf(key: string, value: string): Promise<bigint | undefined> {
     const now = await this.#parts.session.get(key);
-    return now?.value.equals(Buffer.from(value)) ?? false;
+    return now?.value.equals(Buffer.from(value)) === true ? now.cas : undefined;
   }
 
   async #remove({ name }: Target, epoch: string, { cas }: Item): Promise<Cancelled | "again"> {
@@ -132,6 +146,13 @@ function targetsOf(id: string): readonly Target[] {
   if (keyed !== undefined) return [{ name: keyed, index: 0, id }, own];
   const member = memberOf(id);
   return member === undefined ? [own] : [own, { name: member.bundle, index: member.index, id }];
+}
+
+/** Its first owner marks a record before it starts what is in it, unless the stake says otherwise. */
+function mayStart({ name, stored }: Found, stake: TaskStake): boolean {
+  if (stake.generation > 0 || stake.loose > 0 || stored.run !== undefined) return true;
+  const entry = stake.entries.findIndex((text) => parseEntry(text)?.name === name);
+  return stake.marks?.some((mark) => mark.entry === entry) === true;
 }
 
 /** Whether the record holds the task that is meant. */

@@ -233,3 +233,75 @@ describe("a lapsed owner", () => {
     expect((await take(next, 2))[0]).toMatchObject({ attempt: 2, alone: true });
   });
 });
+
+describe("a cancel that meets a claim", () => {
+  /** Cancels, while `between` happens after the task was found and before it is marked as cancelled. */
+  async function cancelWhile(id: string, between: () => Promise<void>): Promise<string> {
+    const wire = server.wire();
+    let isOver = false;
+    const canceller = open({
+      ...wire,
+      batch: async (operations) => {
+        if (!isOver && operations.some(({ kind, key }) => kind === "replace" && key.includes(":b"))) {
+          isOver = true;
+          await between();
+        }
+        return wire.batch(operations);
+      },
+    });
+    return canceller.cancel(id);
+  }
+
+  test("says cancelled where whoever claimed it has not started it, and never will", async () => {
+    const [published] = await open().publish([draft("a")]);
+    const owner = open();
+    let claims: readonly Claim[] = [];
+    const id = published?.kind === "kept" ? published.id : "";
+    expect(
+      await cancelWhile(id, async () => {
+        claims = await take(owner, 1);
+      }),
+    ).toBe("cancelled");
+    const [claim] = claims;
+    if (!claim) throw new Error("it was claimed");
+    expect(await owner.start(claim, { last: false })).toBe("cancelled");
+    await owner.close();
+    expect(await drain(open())).toEqual([]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("says running where it was started, or may be without a look, and it goes on", async () => {
+    const answers = await open().publish(Array.from({ length: 60 }, (_, n) => draft(String(n))));
+    const owner = open();
+    for (const claim of await take(owner, 20)) await finish(owner, claim); // so fast that none is marked any more
+    const last = answers.at(-1);
+    const id = last?.kind === "kept" ? last.id : "";
+    let claims: readonly Claim[] = [];
+    const cancelled = await cancelWhile(id, async () => {
+      claims = await take(owner, 60);
+    });
+    expect(cancelled).toBe("running");
+    expect(claims.map(({ task }) => task.id)).toContain(id);
+    for (const claim of claims) await finish(owner, claim);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("is heard by an owner that begins to start without marks", async () => {
+    const answers = await open().publish(Array.from({ length: 40 }, (_, n) => draft(String(n))));
+    const owner = open();
+    let claims: readonly Claim[] = [];
+    const last = answers.at(-1);
+    const id = last?.kind === "kept" ? last.id : "";
+    const cancelled = await cancelWhile(id, async () => {
+      claims = await take(owner, 40);
+    });
+    expect(cancelled).toBe("cancelled");
+    const started = [];
+    for (const claim of claims) {
+      started.push(await owner.start(claim, { last: false }));
+      if (started.at(-1) === "started") await owner.settle([{ claim, outcome: { kind: "done" } }]);
+    }
+    expect(started).toEqual([...Array.from({ length: 39 }, () => "started"), "cancelled"]);
+    expect(leftOver()).toEqual([]);
+  });
+});

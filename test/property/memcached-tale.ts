@@ -358,7 +358,6 @@ export class Tale {
           break;
         case "purge":
           this.#purges += 1;
-          this.#excuseAll();
           await party.broker.purge(dice.pick([["waiting"], ["delayed"], ["dead", "waiting"]] as const));
           this.#purges -= 1;
           this.#excuseAll();
@@ -380,6 +379,7 @@ export class Tale {
 
   /** What was kept and not run is named somewhere, at every moment. */
   #lookAround(): void {
+    if (this.#purges > 0) this.#excuseAll();
     const { orphans, faults, control } = checkList(this.#items(), "q");
     if (this.world.flushes === 0) this.faults.push(...faults);
     for (const orphan of orphans) {

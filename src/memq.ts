@@ -87,7 +87,7 @@ export class Memq {
     const { Budget, cgroupMemoryLimit } = await import("./run/budget.ts");
     const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
     const { Chronicle } = await import("./run/chronicle.ts");
-    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), () => this.#clock.now());
+    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), this.#clock);
     const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf });
     const runs = queues.map((queue) => this.#queueRun(queue, { budget, chronicle, options }));
     return chronicle.end(await (options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs)));

@@ -66,6 +66,7 @@ export function virtualClock(startMs = START_MS): VirtualClock {
   const sleepers = new Set<Sleeper>();
   return {
     now: () => now,
+    upMs: () => now,
     until: (atMs, signal) =>
       new Promise((resolve) => {
         if (atMs <= now || signal?.aborted === true) {

@@ -185,7 +185,7 @@ class Batch {
   };
 
   #atTimeUp(): NodeJS.Timeout | undefined {
-    const leftMs = this.#parts.budget.endsAtMs - this.#parts.clock.now();
+    const { leftMs } = this.#parts.budget;
     return leftMs > MAX_TIMER_MS ? undefined : setTimeout(this.#passOn, leftMs);
   }
 

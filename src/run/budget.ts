@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { MemqError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
 
 /** What may end a run before its queue is empty. Absent = no limit. */
 export interface Limits {
@@ -20,18 +21,18 @@ const MEMORY_CHECK_MS = 250;
 export class Budget {
   readonly #limits: Limits;
   readonly #startedAtMs: number;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, "now" | "upMs">;
   #started = 0;
   #memoryCheckedAtMs = Number.NEGATIVE_INFINITY;
   #isMemoryFull = false;
   #isStopped = false;
 
   /** @throws MemqError USAGE for a limit that is none. */
-  constructor(limits: Limits, now: () => number) {
+  constructor(limits: Limits, clock: Pick<Clock, "now" | "upMs">) {
     for (const [name, value] of Object.entries(limits)) assertLimit(name, value);
     this.#limits = limits;
-    this.#now = now;
-    this.#startedAtMs = now();
+    this.#clock = clock;
+    this.#startedAtMs = clock.upMs();
   }
 
   /** The limit that keeps a queue from starting a task that takes about so long, in ms; undefined = start it. */
@@ -53,9 +54,15 @@ export class Budget {
     return Math.max(0, (this.#limits.maxTasks ?? Number.POSITIVE_INFINITY) - this.#started);
   }
 
-  /** When the time is up, in ms since 1970; Infinity: never. */
+  /** How much time is left, in ms, below 0 when it is over; Infinity: no limit. */
+  get leftMs(): number {
+    // Not by the time of day: a clock that is set back an hour would let the run go on for an hour more.
+    return this.#startedAtMs + (this.#limits.maxTimeMs ?? Number.POSITIVE_INFINITY) - this.#clock.upMs();
+  }
+
+  /** When the time is up as the clock stands now, in ms since 1970; Infinity: never. */
   get endsAtMs(): number {
-    return this.#startedAtMs + (this.#limits.maxTimeMs ?? Number.POSITIVE_INFINITY);
+    return this.#clock.now() + this.leftMs;
   }
 
   taskStarted(): void {
@@ -63,15 +70,14 @@ export class Budget {
   }
 
   #overTime(taskMs: number): boolean {
-    const { maxTimeMs } = this.#limits;
-    return maxTimeMs !== undefined && this.#now() - this.#startedAtMs + taskMs > maxTimeMs;
+    return taskMs > this.leftMs;
   }
 
   #overMemory(): boolean {
     const { maxMemoryBytes } = this.#limits;
     if (maxMemoryBytes === undefined || this.#isMemoryFull) return this.#isMemoryFull;
-    if (this.#now() - this.#memoryCheckedAtMs < MEMORY_CHECK_MS) return false;
-    this.#memoryCheckedAtMs = this.#now();
+    if (this.#clock.upMs() - this.#memoryCheckedAtMs < MEMORY_CHECK_MS) return false;
+    this.#memoryCheckedAtMs = this.#clock.upMs();
     this.#isMemoryFull = process.memoryUsage.rss() > maxMemoryBytes;
     return this.#isMemoryFull;
   }

@@ -20,6 +20,10 @@ export class JumpingClock implements Clock {
     return Date.now() + this.#aheadMs;
   }
 
+  upMs(): number {
+    return performance.now();
+  }
+
   jump(ms: number): void {
     this.#aheadMs += ms;
     this.#jumped.dispatchEvent(new Event("jump"));

@@ -178,6 +178,10 @@ class TrialClock implements Clock {
     return this.#now;
   }
 
+  upMs(): number {
+    return this.#now;
+  }
+
   advance(ms: number): void {
     this.#now += ms;
     for (const wake of [...this.#sleepers]) wake();

@@ -115,6 +115,7 @@ export class Party {
   #clock(): Clock {
     return {
       now: () => this.#world.now,
+      upMs: () => this.#world.now,
       until: () => new Promise((resolve) => this.sleepers.push(resolve)),
     };
   }

@@ -169,6 +169,10 @@ export const nameOf = ({ task }: Claim): string => nameIn(task);
 class PatientClock implements Clock {
   #now = Date.UTC(2026, 0, 1);
 
+  upMs(): number {
+    return performance.now();
+  }
+
   now(): number {
     return this.#now;
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Budget } from "../../../src/run/budget.ts";
 
 const budgetOf = (limits: ConstructorParameters<typeof Budget>[0], now = (): number => 0): Budget =>
-  new Budget(limits, now);
+  new Budget(limits, { now, upMs: now });
 
 test("a budget without limits is never reached", () => {
   const budget = budgetOf({});
@@ -32,6 +32,18 @@ test("max-time is reached for a task that would not fit, not for one that would"
   expect(budget.reached(201)).toBe("max-time");
   expect(budget.reached(0)).toBeUndefined();
   now = 1_501;
+  expect(budget.reached(0)).toBe("max-time");
+});
+
+test("max-time is the same whatever the time of day is set to meanwhile", () => {
+  let upMs = 0;
+  let nowMs = 10_000_000;
+  const budget = new Budget({ maxTimeMs: 1_000 }, { now: () => nowMs, upMs: () => upMs });
+  nowMs -= 3_600_000;
+  upMs = 990;
+  expect([budget.leftMs, budget.endsAtMs]).toEqual([10, nowMs + 10]);
+  expect(budget.reached(10)).toBeUndefined();
+  upMs = 1_001;
   expect(budget.reached(0)).toBe("max-time");
 });
 

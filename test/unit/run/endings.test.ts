@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { Budget } from "../../../src/run/budget.ts";
 import { task } from "../../../src/run/task-context.ts";
 import {
@@ -146,7 +147,7 @@ describe("limits", () => {
   test("of tasks hold exactly over several queues that share them", async () => {
     const places = ["a", "b", "c"].map((name) => ground(name));
     Worker.runs = 0;
-    const budget = new Budget({ maxTasks: 100 }, Date.now);
+    const budget = new Budget({ maxTasks: 100 }, systemClock);
     for (const { broker } of places) await publish(broker, ...numbered("push", 80));
     const ends = await Promise.all(
       places.map((place) => drainWith(place, { Worker }, { budget, concurrency: 4 })),
@@ -161,7 +162,7 @@ describe("limits", () => {
   test("of time start no task that would not fit", async () => {
     const place = ground();
     Worker.runs = 0;
-    const budget = new Budget({ maxTimeMs: 75 }, Date.now);
+    const budget = new Budget({ maxTimeMs: 75 }, systemClock);
     await publish(place.broker, ...numbered("slow", 50));
     expect(await drainWith(place, { Worker }, { budget })).toBe("max-time");
     expect(Worker.runs).toBeGreaterThanOrEqual(1);
@@ -172,7 +173,7 @@ describe("limits", () => {
   test("of time that slow tasks of one queue reach leave fast ones of another alone", async () => {
     const [slow, fast] = [ground("slow"), ground("fast")];
     let now = 0;
-    const budget = new Budget({ maxTimeMs: 5_000 }, () => now);
+    const budget = new Budget({ maxTimeMs: 5_000 }, { now: () => now, upMs: () => now });
     class Mixed {
       async slow(): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, 60));

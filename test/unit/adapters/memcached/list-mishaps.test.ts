@@ -19,6 +19,7 @@ beforeEach(() => {
 
 const clock = {
   now: () => now,
+  upMs: () => now,
   until: (): Promise<void> =>
     new Promise((resolve) => {
       setImmediate(resolve);

@@ -21,6 +21,7 @@ beforeEach(() => {
 
 const clock = {
   now: () => now,
+  upMs: () => now,
   until: (): Promise<void> =>
     new Promise((resolve) => {
       setImmediate(resolve);

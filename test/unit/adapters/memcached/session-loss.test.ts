@@ -9,6 +9,7 @@ function hurried(): Clock {
   let nowMs = 0;
   return {
     now: () => nowMs,
+    upMs: () => nowMs,
     until: (time) => {
       nowMs = Math.max(nowMs, time);
       return Promise.resolve();

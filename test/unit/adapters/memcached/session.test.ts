@@ -14,6 +14,7 @@ beforeEach(() => {
 
 const clock = {
   now: () => now,
+  upMs: () => now,
   until: (atMs: number): Promise<void> => {
     now = Math.max(now, atMs);
     return Promise.resolve();

@@ -11,6 +11,8 @@ export interface Output {
   readonly io: Io;
   /** A line of data. */
   print(line: string): void;
+  /** Talk, with its line ends, on stderr. Never throws. */
+  talk(text: string): void;
   /** Resolves when everything written so far is. @throws MemqError OUTPUT_LOST */
   written(): Promise<void>;
   /** Lets the process end even when user code left a socket or a timer open. */
@@ -55,6 +57,14 @@ class WatchedOutput implements Output {
   print(line: string): void {
     const left = this.#writeNow(`${line}\n`);
     if (left.length > 0) this.io.stdout.write(left);
+  }
+
+  talk(text: string): void {
+    try {
+      this.io.stderr.write(text);
+    } catch {
+      // A handler put something of its own there: its fault must not become the command's, and nobody is left to tell.
+    }
   }
 
   async written(): Promise<void> {

@@ -59,7 +59,7 @@ export async function runCommand(
     output.endProcess(code);
     return code;
   } catch (error) {
-    io.stderr.write(errorText(command.name, error, tone));
+    output.talk(errorText(command.name, error, tone));
     const code = error instanceof MemqError ? error.exit : EXIT.bug;
     output.endProcess(code);
     return code;
@@ -100,7 +100,7 @@ async function withSession(
   let memq: Memq | undefined;
   const complainOf: Session["complainOf"] = (error, about) => {
     const name = about === undefined ? command.name : `${command.name}: ${about}`;
-    io.stderr.write(errorText(name, error, tone));
+    output.talk(errorText(name, error, tone));
   };
   const session: Session = {
     io,
@@ -116,9 +116,11 @@ async function withSession(
       output.print(line);
     },
     say: (line) => {
-      if (!parsed.flag("quiet")) io.stderr.write(`${line}\n`);
+      if (!parsed.flag("quiet")) output.talk(`${line}\n`);
     },
-    complain: (line) => void io.stderr.write(`${line}\n`),
+    complain: (line) => {
+      output.talk(`${line}\n`);
+    },
     complainOf,
   };
   try {

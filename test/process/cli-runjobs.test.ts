@@ -21,6 +21,7 @@ export default class Worker {
   async slow(n) { log("start " + n); await pause(100); log("end " + n); }
   async stuck() { log("stuck " + task().attempt); await pause(60_000); }
   exit() { process.exit(0); }
+  mute() { process.stderr.write = () => { throw new Error("mute"); }; setTimeout(() => { throw new Error("late"); }, 1); log("muted"); throw new Error("failed"); }
 }
 `;
 
@@ -264,6 +265,13 @@ describe("handlers that do not end by themselves", () => {
     await publish("leak");
     expect(await runjobs()).toMatchObject({ code: 0, stderr: "" });
     expect(project.lines()).toEqual(["leaked"]);
+  });
+
+  test("a handler that breaks stderr changes no exit code", async () => {
+    await publish("mute");
+    await publish("saveToLocal", "after");
+    expect(await runjobs()).toMatchObject({ code: 1, stderr: "" });
+    expect(project.lines()).toEqual(["muted", "after"]);
   });
 
   test("process.exit in a handler fails that task alone", async () => {

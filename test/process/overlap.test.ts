@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFailed, test } from "vitest";
 import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
 import { makeProject, tally, type Project } from "../servers/project.ts";
 
@@ -41,6 +41,9 @@ const grounds: readonly Ground[] = [
   },
 ];
 
+// Of a task, by the default retry = 10s, 1m, 10m, 1h.
+const ATTEMPTS = 5;
+
 const numbers = (count: number): string => Array.from({ length: count }, (_, i) => `${String(i)}\n`).join("");
 const pick = (most: number): number => Math.floor(Math.random() * most);
 
@@ -70,10 +73,16 @@ describe.each(grounds)("on $name", (ground) => {
     test("20 random kill -9 over 2,000 tasks lose nothing and repeat at most what was running", async () => {
       await setUp("");
       await project.run("publish-task", ["slow", "--from", "-"], numbers(2_000));
+      const killedAfter: number[] = [];
+      onTestFailed(() => {
+        console.error(`killed after so many tasks each: ${killedAfter.join(" ")}`);
+      });
       for (let kills = 0; kills < 20; kills++) {
         const run = project.start("runjobs");
         const seen = project.lines().length;
-        await until(() => project.lines().length > seen + pick(40));
+        const more = pick(40);
+        killedAfter.push(more);
+        await until(() => project.lines().length > seen + more);
         run.process.kill("SIGKILL");
         expect((await run.ended).signal).toBe("SIGKILL");
       }
@@ -84,7 +93,9 @@ describe.each(grounds)("on $name", (ground) => {
       // One task runs at a time, and each is acknowledged on its own or within 5 ms: two or three of 2 ms each.
       const repeats = project.lines().length - 2_000;
       expect(repeats).toBeLessThanOrEqual(20 * 4);
-      expect(Math.max(...counts.values())).toBeLessThanOrEqual(3);
+      // What was running when its run was killed is run again first of all, so that several kills can hit the same
+      // task; it gets no more attempts than the policy allows.
+      expect(Math.max(...counts.values())).toBeLessThanOrEqual(ATTEMPTS);
     });
 
     test("a poison task among 200 good ones under 8 runs is capped and makes no other a dead letter", async () => {

@@ -214,7 +214,7 @@ describe("slots of several processes", () => {
     writeFileSync(join(folder, name.replace(/\.\d+\.run$/, ".choosing")), "");
     const before = performance.now();
     expect((await takeSlot(folder, { max: 1 })).kind).toBe("slot");
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(1_900); // a living one would be waited for 2 s
     expect(readdirSync(folder)).toHaveLength(1);
   });
 

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { isPublicName } from "../task/call.ts";
+import { CLOSE, isPublicName } from "../task/call.ts";
 
 /** A handler class as the user wrote it. */
 export type HandlerClass = new () => object;
@@ -19,9 +19,6 @@ export function isHandlerClass(value: unknown): value is HandlerClass {
     typeof prototype === "object" && prototype !== null && Object.getOwnPropertyNames(prototype).length > 1
   );
 }
-
-/** What a run awaits at its end: a task that called it would close the instance under the other tasks' feet. */
-export const CLOSE = "close";
 
 /**
  * The method of that name which may be called: a public method of the class or of one of the user's own

@@ -1,9 +1,9 @@
 import { basename, extname } from "node:path";
 import { MemqError } from "../errors.ts";
+import { CLOSE } from "../task/call.ts";
 import { nearest } from "../task/nearest.ts";
 import { findHandlerFiles, importHandlerFile, type HandlerFile, type HandlerPlace } from "./handler-files.ts";
 import {
-  CLOSE,
   findMethod,
   isHandlerClass,
   methodNames,

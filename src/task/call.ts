@@ -9,6 +9,9 @@ const METHOD_THEN_PARENTHESIS = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u;
 // What every object inherits can never be a task; the dispatcher refuses it too.
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
+/** What a run awaits at its end: a task that called it would close the instance under the other tasks' feet. */
+export const CLOSE = "close";
+
 const WITH_CLASS = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)\.([\p{ID_Start}$_][^]*)$/u;
 
 export interface CallWords {
@@ -62,6 +65,12 @@ function assertMethodName(method: string): void {
   }
   if (!isPublicName(method)) {
     throw new MemqError("CALL_INVALID", `${quoted(method)} can never be called: it is not a public method`);
+  }
+  if (method === CLOSE) {
+    throw new MemqError(
+      "CALL_INVALID",
+      `"${CLOSE}" can never be called: it is what a run calls at its end, to let go of what the handler holds`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { Call, Json } from "./task.ts";
 /**
  * Reads call text with literal arguments: `push('42', {"title": 'hi'}, [1, -2.5], true, null)`, with an
  * optional semicolon. Strings stand in single or double quotes with JavaScript's escapes.
- * @throws MemqError CALL_INVALID with the place where reading stopped.
+ * @throws MemqError CALL_INVALID with the place where reading stopped; ARGS_INVALID for a number that would be rounded.
  */
 export function readLiteralCall(text: string): Call {
   const reader = new LiteralReader(text);
@@ -94,12 +94,11 @@ class LiteralReader {
   }
 
   #number(): number | undefined {
-    const start = this.#at;
     const text = this.token(NUMBER);
-    if (text === undefined || inexactInteger(text) === undefined)
-      return text === undefined ? text : Number(text);
-    this.#at = start;
-    throw this.fault("the number is too large to stay exact, write it in quotes");
+    if (text === undefined) return undefined;
+    if (inexactInteger(text) === undefined) return Number(text);
+    // The text can be read; it is the argument that would not arrive, as with --json-args.
+    throw new MemqError("ARGS_INVALID", `${text} is too large to stay exact, write it in quotes`);
   }
 
   #word(): boolean | null {

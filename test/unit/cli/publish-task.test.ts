@@ -73,8 +73,8 @@ test("--now: process.exit in a handler fails the call, and the instance is close
 test("--now: the method that a run calls at its end is no task", async () => {
   folder.write("handlers/worker.mjs", HOSTILE);
   const said = await folder.say(main, ["--now", "close"]);
-  expect(said.code).toBe(78);
-  expect(said.err).toContain(`"close" is what a run calls at its end, and never a task`);
+  expect(said.code).toBe(64);
+  expect(said.err).toContain(`"close" can never be called: it is what a run calls at its end`);
 });
 
 test("a broken section stops publishing to its own queue alone", async () => {

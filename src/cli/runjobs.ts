@@ -3,7 +3,7 @@ import type { Memq, RunOptions } from "../memq.ts";
 import type { RunReport } from "../run/report.ts";
 import { RateLimit } from "../telemetry/rate-limit.ts";
 import type { RunEvent } from "../telemetry/events.ts";
-import { duration, size, span, wholeNumber } from "./option-values.ts";
+import { size, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import { startProgress } from "./progress.ts";
 import { CARE_OPTIONS, careOptions, pingFailure, pingUrl } from "./run-care.ts";
@@ -15,7 +15,10 @@ import { fireSchedules, soon } from "./schedules.ts";
 import { stopOnSignals } from "./signals.ts";
 
 const OPTIONS: Options = {
-  "max-time": { value: "1h", doc: "start no task that would not fit into this time" },
+  "max-time": {
+    value: "1h",
+    doc: "start no task that would not fit into this time; what runs ends by its own timeout",
+  },
   "max-tasks": { value: "N", doc: "start at most N tasks" },
   "max-memory": { value: "512M", doc: "end at this much memory (default: 80 % of the cgroup's)" },
   concurrency: { value: "N", doc: "tasks at a time, instead of the queue's" },
@@ -152,7 +155,7 @@ function queueNames({ words, text }: Parsed): readonly string[] | undefined {
 }
 
 function runOptions(parsed: Parsed): RunOptions {
-  const maxTime = duration(parsed, "max-time");
+  const maxTime = span(parsed, "max-time");
   const maxTasks = wholeNumber(parsed, "max-tasks", 1);
   const maxMemoryBytes = size(parsed, "max-memory");
   const concurrency = wholeNumber(parsed, "concurrency", 1);

@@ -247,6 +247,7 @@ describe("limits", () => {
   test("options that are no limits are refused", async () => {
     for (const line of [
       ["--max-time", "soon"],
+      ["--max-time", "0s"],
       ["--max-tasks", "0"],
       ["--max-memory", "much"],
       ["--concurrency", "-1"],

@@ -43,6 +43,10 @@ test("a misspelt option is refused, with what was meant", async () => {
   await expect(memq.run(run)).rejects.toMatchObject(usage('did you mean "maxTime"?'));
 });
 
+test("a run without time is refused", async () => {
+  await expect(memq.run({ maxTime: "0s" })).rejects.toMatchObject(usage("maxTime is longer than 0"));
+});
+
 test("a misspelt option of one item refuses that item alone", async () => {
   const { outcomes } = await memq.publishMany([wrong({ method: "push", dealy: "20m" }), { method: "push" }]);
   expect(outcomes).toMatchObject([{ kind: "refused", code: "USAGE" }, { kind: "kept" }]);

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { ERRORS, EXIT, type ErrorCode, type ExitCode } from "../errors.ts";
 import type { BulkOutcome } from "../publish/publisher.ts";
 import type { ErrorsFile, RefusedLine } from "./bulk-errors.ts";
@@ -9,6 +10,7 @@ import type { Session } from "./shell.ts";
 // More than a screenful of ids helps nobody; the summary says how many there are.
 const MOST_IDS = 1_000;
 const MOST_FAULTS = 20;
+const SIGNAL_EXIT = 128; // what shells add to a signal's number
 
 interface CountParts {
   /** The bulk that is gone on with. */
@@ -30,6 +32,7 @@ export class BulkCount {
   #refused = 0;
   #lastLine = 0;
   #isCutShort = false;
+  #isStopped = false;
 
   constructor(session: Session, parts: CountParts) {
     this.#session = session;
@@ -100,6 +103,19 @@ export class BulkCount {
     );
   }
 
+  /** A signal ended the bulk on its way: what was kept, and how to go on. The exit code is the shell's for it. */
+  tellStopped(signal: NodeJS.Signals): number {
+    this.#isStopped = true;
+    this.tell();
+    const { named } = this.#parts;
+    const after = this.#lastLine === 0 ? (named?.from.line ?? 0) : this.#lastLine;
+    const rest =
+      after === 0 ? "nothing was published" : `the lines after ${String(after)} were not published`;
+    const on = named === undefined ? "" : `; the same command goes on with bulk ${named.name}`;
+    this.#session.complain(`publish-task: ${signal}: ${rest}${on}`);
+    return SIGNAL_EXIT + constants.signals[signal];
+  }
+
   /** Ids or counts to stdout; to stderr what the ids do not say. */
   tell(): void {
     const { print, complain, parsed } = this.#session;
@@ -134,6 +150,6 @@ export class BulkCount {
     }
     const isListed = this.#ids.length <= MOST_IDS;
     if (isListed && this.#ids.length > 0) print(this.#ids.join("\n"));
-    if (!isListed || refused > 0) say(counts);
+    if (!isListed || refused > 0 || duplicate > 0 || this.#isStopped) say(counts);
   }
 }

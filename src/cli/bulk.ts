@@ -11,6 +11,7 @@ import { readBulk, type BulkLine, type Reading } from "./bulk-lines.ts";
 import { BulkProgress } from "./bulk-progress.ts";
 import { NamedBulk } from "./named-bulk.ts";
 import { choice, wholeNumber } from "./option-values.ts";
+import { firstSignal, type FirstSignal } from "./signals.ts";
 import type { Session } from "./shell.ts";
 
 /** Publishes one task per line of --from. */
@@ -81,21 +82,34 @@ async function publishLines(way: Way, lines: AsyncIterable<readonly BulkLine[]>)
       progress.clear();
     },
   });
+  const signals = firstSignal();
   try {
-    for await (const batch of inBatches(lines)) {
+    for await (const batch of untilSignal(inBatches(lines), signals)) {
       await publishBatch(way, batch, count);
       progress.show({ lines: count.total, share: way.share(), refused: count.refusedCount });
       if (count.isCutShort) break;
     }
-    if (!count.isCutShort) await named?.end();
+    if (!count.isCutShort && signals.signal === undefined) await named?.end();
   } catch (error) {
     progress.clear();
     count.tellBroken();
     throw error;
+  } finally {
+    signals.release();
   }
   progress.clear();
+  if (signals.signal !== undefined) return count.tellStopped(signals.signal);
   count.tell();
   return count.exit;
+}
+
+/** Batches until a signal comes: what is being published then is waited for, what is being read is not. */
+async function* untilSignal<T>(batches: AsyncGenerator<T>, signals: FirstSignal): AsyncGenerator<T> {
+  while (signals.signal === undefined) {
+    const next = await signals.before(batches.next());
+    if (next === undefined || next.done === true) return;
+    yield next.value;
+  }
 }
 
 async function publishBatch(way: Way, batch: readonly BulkLine[], count: BulkCount): Promise<void> {

@@ -37,6 +37,40 @@ export function awaitSignal(onAgain: (signal: NodeJS.Signals) => void): Promise<
   });
 }
 
+/** The first SIGTERM, SIGINT or SIGHUP, while something is under way that it need not wait for. */
+export interface FirstSignal {
+  /** Undefined until one came. */
+  readonly signal: NodeJS.Signals | undefined;
+  /** What `work` resolves with; undefined when a signal comes first. */
+  before<T>(work: Promise<T>): Promise<T | undefined>;
+  release(): void;
+}
+
+/** Waits for the first SIGTERM, SIGINT or SIGHUP without ending the process; the second one ends it at once. */
+export function firstSignal(): FirstSignal {
+  let signal: NodeJS.Signals | undefined;
+  let wake = (): void => undefined;
+  const release = onStopSignals((caught) => {
+    signal = caught;
+    release(); // the next one finds the system's own way
+    wake();
+  });
+  return {
+    get signal() {
+      return signal;
+    },
+    // No race with one promise that lives as long as the bulk: it would hold the outcome of every race.
+    before: (work) =>
+      new Promise((resolve, reject) => {
+        wake = () => {
+          resolve(undefined);
+        };
+        work.then(resolve, reject);
+      }),
+    release,
+  };
+}
+
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** Minds the signals that ask to end, until what is returned is called. */

@@ -249,3 +249,24 @@ function residentMb(pid: number): number {
     return 0;
   }
 }
+
+test.each([
+  ["SIGTERM", 143],
+  ["SIGINT", 130],
+] as const)("a bulk that %s ends says what it kept, and is gone on with", async (signal, exit) => {
+  project = makeProject({ config: "", handler: HANDLER });
+  write("users.txt", lines(200_000));
+  const command = ["push", "--from", "users.txt", "--bulk", "spring"];
+  const running = project.start("publish-task", command);
+  while ((await waiting()) === 0);
+  running.process.kill(signal);
+  const { code, stderr } = await running.ended;
+  const kept = await waiting();
+  expect(code).toBe(exit);
+  expect(stderr).toContain(`bulk spring: ${String(kept)} kept, 0 duplicate, 0 refused`);
+  expect(stderr).toContain(
+    `${signal}: the lines after ${String(kept)} were not published; the same command goes on with bulk spring`,
+  );
+  expect(json(await publish(...command, "--json"))).toEqual({ kept: 200_000, duplicate: 0, refused: 0 });
+  project.remove();
+});

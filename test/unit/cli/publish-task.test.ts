@@ -53,6 +53,11 @@ test("without --json the same bulk prints the ids it knows", async () => {
   expect(said).toEqual({ code: 0, out: "a1\n", err: "" });
 });
 
+test("a bulk whose lines were duplicates says how many", async () => {
+  const said = await folder.say(main, ["greet", "--from", "-", "--key", "k"], { input: "a\nb\nc\n" });
+  expect(said).toMatchObject({ code: 0, err: "1 kept, 2 duplicate, 0 refused\n" });
+});
+
 const HOSTILE = `
 import { writeFileSync } from "node:fs";
 export default class Worker {

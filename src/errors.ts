@@ -113,7 +113,7 @@ export const ERRORS = {
   UNSUPPORTED: {
     exit: EXIT.usage,
     what: "The broker of this queue cannot do that.",
-    next: "See the table of brokers in the README.",
+    next: "Use a queue in the embedded store for it, or leave the option out.",
   },
   QUEUE_FULL: {
     exit: EXIT.tryLater,

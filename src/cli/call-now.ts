@@ -27,7 +27,8 @@ export async function callNow(session: Session, call: Call): Promise<number> {
     );
     return EXIT.deadLetters;
   }
-  if (ending.value !== undefined) session.print(valueText(ending.value, session.parsed.flag("json")));
+  const asJson = session.parsed.flag("json");
+  if (asJson || ending.value !== undefined) session.print(valueText(ending.value, asJson));
   return strays === 0 ? EXIT.ok : EXIT.deadLetters;
 }
 

@@ -75,6 +75,12 @@ test("--now: process.exit in a handler fails the call, and the instance is close
   expect(existsSync(join(folder.path, "closed"))).toBe(true);
 });
 
+test("--now --json of a method that returns nothing prints null", async () => {
+  const said = await folder.say(main, ["--now", "--json", "saveToLocal", "x"]);
+  expect(said).toEqual({ code: 0, out: "null\n", err: "" });
+  expect(await folder.say(main, ["--now", "saveToLocal", "x"])).toMatchObject({ code: 0, out: "" });
+});
+
 test("--now: the method that a run calls at its end is no task", async () => {
   folder.write("handlers/worker.mjs", HOSTILE);
   const said = await folder.say(main, ["--now", "close"]);

@@ -132,6 +132,8 @@ export class World {
   /** How many misfortunes there were. */
   misfortunes = 0;
   unknowns = 0;
+  /** How often its memory was full. */
+  fulls = 0;
   /** Leases that ended while their owner lived. */
   lapses = 0;
   crashes = 0;
@@ -253,6 +255,7 @@ export class World {
         break;
       case "fulls":
         this.server.limitBytes = this.server.limitBytes === Infinity ? this.server.bytes : Infinity;
+        if (this.server.limitBytes !== Infinity) this.fulls += 1;
         this.tell(this.server.limitBytes === Infinity ? "there is room" : "memory is full");
         break;
       case "flushes":

@@ -184,10 +184,12 @@ function markFaults(records: ReadonlyMap<string, StoredRecord>, control: Control
   });
 }
 
-/** I5: a list that the block does not name is a fresh one whose maker died, or was claimed to its end. */
+/** I5: a list that the block does not name is a fresh one whose maker died, is being purged, or was claimed to its end. */
 function listFaults(items: Items, queue: string, control: Control): string[] {
   const prefix = keysOf(queue).list(control.epoch, "");
   const named = [...control.lists, ...control.deadLists].map(({ name }) => name);
+  const purged = control.stakes.flatMap((stake) => (stake.kind === "purge" ? stake.lists : []));
+  const known = new Set([...named, ...purged.map(({ name }) => name)]);
   const [first] = control.lists;
   const missing = named
     .filter((name) => !items.has(prefix + name) && !(name === first?.name && control.closing))
@@ -195,7 +197,7 @@ function listFaults(items: Items, queue: string, control: Control): string[] {
   const unnamed = [...items]
     .filter(([key, value]) => key.startsWith(prefix) && value.length > 0)
     .map(([key]) => key.slice(prefix.length))
-    .filter((name) => !named.includes(name))
+    .filter((name) => !known.has(name))
     .map((name) => `list ${name} has entries and is not named`);
   return [...missing, ...unnamed];
 }

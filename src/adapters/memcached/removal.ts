@@ -39,7 +39,8 @@ export class Removal {
   }
 
   /**
-   * For names that nobody can claim any more, or that are dead: the records are deleted.
+   * For names that nobody can claim any more, or that are dead: the records are deleted, and what was left of cancelled
+   * ones for whoever would come by.
    * @param meanwhile awaited between round trips
    */
   async remove(
@@ -51,7 +52,11 @@ export class Removal {
     for (let from = 0; from < names.length; from += RECORDS_AT_ONCE) {
       let open = names.slice(from, from + RECORDS_AT_ONCE);
       for (let round = 0; open.length > 0 && round < MOST_ROUNDS; round++) {
-        const { going } = await this.#read(epoch, open, state);
+        const { going } = await this.#read(
+          epoch,
+          open,
+          (stored, place) => place === state || isCancelled(stored),
+        );
         const deletes = going.map(({ key, cas }) => ({ kind: "delete", key, cas }) as const);
         const sure = await this.#parts.session.surely(deletes);
         count += countOf(going.filter((_, at) => sure[at]?.answer.kind !== "exists"));
@@ -67,7 +72,7 @@ export class Removal {
    * that it is cancelled, and only then it is certain who had it.
    */
   async withdraw(epoch: string, names: readonly string[], state: TaskState): Promise<Removed> {
-    const { going, absent } = await this.#read(epoch, names, state);
+    const { going, absent } = await this.#read(epoch, names, (_, place) => place === state);
     if (going.length === 0) return { count: 0, gone: new Set(absent) };
     const { session, control, time } = this.#parts;
     const answers = await session.ask(going.map(withdrawing));
@@ -82,11 +87,11 @@ export class Removal {
     return { count: countOf(removed), gone: new Set([...absent, ...removed.map(({ name }) => name)]) };
   }
 
-  /** The records in a state, and the names that have none. */
+  /** The records that are to go, and the names that have none. */
   async #read(
     epoch: string,
     names: readonly string[],
-    state: TaskState,
+    isToGo: (stored: StoredRecord | undefined, place: TaskState | undefined) => boolean,
   ): Promise<{ readonly going: readonly Going[]; readonly absent: readonly string[] }> {
     const { session, keys, control, time } = this.#parts;
     const records = names.map((name) => keys.record(epoch, name));
@@ -100,8 +105,8 @@ export class Removal {
       const decoded = item && decodeRecord(item.value);
       if (item === undefined || decoded === undefined) return [];
       const stored = decoded.kind === "record" ? decoded.record : undefined;
-      const place = stored === undefined ? { state: "waiting" } : stakes.placeOf(name, stored, time.now());
-      return place?.state === state ? [{ name, key: records[at] ?? "", cas: item.cas, stored }] : [];
+      const place = stored === undefined ? "waiting" : stakes.placeOf(name, stored, time.now())?.state;
+      return isToGo(stored, place) ? [{ name, key: records[at] ?? "", cas: item.cas, stored }] : [];
     });
     return { going, absent: names.filter((_, at) => sure[at]?.answer.kind === "missing") };
   }
@@ -118,11 +123,15 @@ const withdrawing = ({ key, cas, stored }: Going): Operation =>
     ? { kind: "delete", key, cas }
     : { kind: "replace", key, cas, value: encodeRecord(becomes.cancelled(stored)) };
 
+const isCancelled = (stored: StoredRecord | undefined): boolean => stored?.state === "cancelled";
+
 const isDone = (answer: Answer | undefined): boolean => answer?.kind === "ok";
 
 /** Tasks in records. */
 const countOf = (going: readonly Going[]): number =>
-  going.reduce(
-    (sum, { stored }) => sum + (stored?.members.filter(({ text }) => text !== undefined).length ?? 1),
-    0,
-  );
+  going
+    .filter(({ stored }) => !isCancelled(stored))
+    .reduce(
+      (sum, { stored }) => sum + (stored?.members.filter(({ text }) => text !== undefined).length ?? 1),
+      0,
+    );

@@ -7,7 +7,7 @@ const settings = "config/config.ts";
 /** @type {Readonly<Record<string, readonly string[]>>} */
 const mayImport = {
   task: ["errors.ts"],
-  host: ["errors.ts"],
+  host: ["task", "errors.ts"],
   ports: ["task", "errors.ts"],
   telemetry: ["ports", "task", "host", "errors.ts"],
   config: ["task", "errors.ts"],

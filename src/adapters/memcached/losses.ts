@@ -77,8 +77,10 @@ export class Losses {
     const stats = await this.#parts.session.stats();
     const uptimeMs = Number(stats.get("uptime")) * 1_000;
     if (!Number.isFinite(uptimeMs)) return "unknown";
-    if (uptimeMs < this.#parts.clock.now() - before.at) return "restart";
-    return Number(stats.get("cmd_flush")) > 0 ? "flush" : "unknown";
+    const sinceMs = this.#parts.clock.now() - before.at;
+    if (uptimeMs < sinceMs) return "restart";
+    if (Number(stats.get("cmd_flush")) > 0) return "flush";
+    return uptimeMs < sinceMs + UPTIME_SLACK_MS ? "restart" : "unknown";
   }
 
   /** Whether this process is the one on this host that tells the change. */
@@ -101,6 +103,9 @@ export class Losses {
     }
   }
 }
+
+// It is told in whole seconds, and memcached begins to count at two.
+const UPTIME_SLACK_MS = 3_000;
 
 const NO_QUEUE = { epoch: "", lost: 0 };
 

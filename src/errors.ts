@@ -53,7 +53,7 @@ export const ERRORS = {
   ARGS_INVALID: {
     exit: EXIT.data,
     what: "The arguments are not JSON, or hold a value that JSON would lose.",
-    next: "Pass strings, finite numbers, booleans, null, plain arrays and plain objects.",
+    next: "Correct what is named: arguments are strings, finite numbers, booleans, null, plain arrays and plain objects.",
   },
   TASK_TOO_LARGE: {
     exit: EXIT.data,
@@ -163,7 +163,7 @@ export const ERRORS = {
   CONFIG_INVALID: {
     exit: EXIT.config,
     what: "The configuration file has faults.",
-    next: "Correct the lines named; memq check reads the file again.",
+    next: "Correct what is named; memq check reads the file again.",
   },
   HANDLER_MISSING: {
     exit: EXIT.config,

@@ -1,6 +1,8 @@
 import type { RunRecord } from "../host/run-record.ts";
-import type { Depth } from "../ports/broker.ts";
+import type { Depth, Loss } from "../ports/broker.ts";
 import { formatDuration } from "../task/duration.ts";
+import { localTime } from "../telemetry/local-time.ts";
+import { lossText } from "../telemetry/loss-text.ts";
 import { counted } from "./printable.ts";
 import { roughly } from "./roughly.ts";
 
@@ -19,6 +21,8 @@ export interface QueueView {
   readonly nextTick: ((afterMs: number) => number) | undefined;
   /** Tasks at a time in one run. */
   readonly concurrency: number;
+  /** What was lost, and no run has told yet. Default: nothing. */
+  readonly losses?: readonly Loss[];
 }
 
 // A queue that is worked off within this time is nobody's concern.
@@ -26,7 +30,20 @@ const SOON_MS = 60_000;
 
 /** What matters about a queue, a sentence each; nothing when all is well. */
 export function outlook(view: QueueView): readonly string[] {
-  return [...[lateText(view)].flatMap((text) => text ?? []), ...waitTexts(view), ...deadTexts(view.depth)];
+  const late = [lateText(view)].flatMap((text) => text ?? []);
+  return [...lossTexts(view), ...late, ...waitTexts(view), ...deadTexts(view.depth)];
+}
+
+// A loss is told once by a run; whoever reads no mail of runs shall find it nevertheless.
+const LOSSES_SHOWN_MS = 7 * 86_400_000;
+
+function lossTexts({ losses = [], records, nowMs }: QueueView): readonly string[] {
+  const told = records.flatMap(({ end }) =>
+    end?.losses === undefined || nowMs - end.at > LOSSES_SHOWN_MS
+      ? []
+      : end.losses.map((text) => `${text}, found out ${localTime(end.at)}`),
+  );
+  return [...losses.map((loss) => `${lossText(loss)}; the next run says it too`), ...told];
 }
 
 // Cron starts within the minute, and a busy machine takes its time.

@@ -2,7 +2,7 @@ import type { QueueConfig } from "../config/config.ts";
 import { ticksOf } from "../cron/ticks.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
-import type { Depth } from "../ports/broker.ts";
+import type { Depth, Loss } from "../ports/broker.ts";
 import { installedEvery, type InstalledEvery } from "./installed-every.ts";
 import type { QueueView } from "./queue-outlook.ts";
 
@@ -13,6 +13,8 @@ export interface Seen {
   readonly nowMs: number;
   /** When runs start: of each line of a crontab; none: it is not known. */
   readonly every: readonly (number | string)[];
+  /** What was lost, and no run has told yet. */
+  readonly losses?: readonly Loss[];
 }
 
 /** When runs start: by `every`, else by the lines that `memq crontab install` wrote, which are read once. */
@@ -26,9 +28,9 @@ export function cadenceReader(
 }
 
 /** A queue as this host sees it. What the host may not read is as if it knew nothing: nor that runs are late. */
-export function viewOf(queue: QueueConfig, { depth, nowMs, every }: Seen): QueueView {
+export function viewOf(queue: QueueConfig, { depth, nowMs, every, losses = [] }: Seen): QueueView {
   const { maxRuns, concurrency } = queue;
-  const about = { depth, nowMs, maxRuns, concurrency };
+  const about = { depth, nowMs, maxRuns, concurrency, losses };
   const memory = memoryOf(queue, nowMs);
   if (memory === undefined) {
     return { ...about, records: [], working: 0, lastRunAt: undefined, nextTick: undefined };

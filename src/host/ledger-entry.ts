@@ -34,6 +34,8 @@ export interface EndedWork {
   readonly ended: string;
   /** What failed, for people. */
   readonly failure?: string;
+  /** What it found out to be lost, for people. */
+  readonly losses?: readonly string[];
 }
 
 export type LedgerEntry = Began | EndedWork;
@@ -73,4 +75,5 @@ const isEntry = (value: Partial<LedgerEntry>): boolean =>
 const isEnded = (value: Partial<EndedWork>): boolean =>
   [value.startedAt, value.workedMs, value.done, value.retried, value.dead].every(Number.isFinite) &&
   typeof value.ended === "string" &&
+  (value.losses === undefined || Array.isArray(value.losses)) &&
   typeof value.host === "string";

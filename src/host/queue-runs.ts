@@ -17,7 +17,7 @@ import type { StuckRun } from "./stuck-run.ts";
 
 /** What a run did with a queue, as far as the ledger wants to know. */
 export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
-  Partial<Pick<EndedWork, "left" | "failure">>;
+  Partial<Pick<EndedWork, "left" | "failure" | "losses">>;
 
 /** Which queue, and where this host remembers it. */
 export interface QueueOnHost {
@@ -143,7 +143,8 @@ export class QueueRuns {
       ...work,
     };
     this.#trySync(() => {
-      if (this.#hasBegun || this.#wanted || WANTED.includes(work.ended)) this.#ledger.append(entry);
+      const isWorthALine = this.#hasBegun || this.#wanted || WANTED.includes(work.ended);
+      if (isWorthALine || work.losses !== undefined) this.#ledger.append(entry);
       else countEmptyRun(this.#empty, this.#queue);
     });
   }

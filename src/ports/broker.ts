@@ -71,8 +71,8 @@ export interface Broker {
   /** Removes every task in the given states (never running ones); answers how many. */
   purge(states: readonly TaskState[]): Promise<number>;
 
-  /** Losses found out since the last call on this host: each is reported once. */
-  losses(): Promise<readonly Loss[]>;
+  /** Losses found out since the last call on this host: each is reported once. `keep`: and will be again. */
+  losses(how?: { readonly keep?: boolean }): Promise<readonly Loss[]>;
 
   /** Resolves when a task may have become claimable, at `untilMs`, or when `signal` is aborted. */
   wait(untilMs: number, signal: AbortSignal): Promise<void>;

@@ -1,6 +1,7 @@
 import { describeError } from "../errors.ts";
 import { formatDuration } from "../task/duration.ts";
 import type { RunEvent } from "./events.ts";
+import { lossText } from "./loss-text.ts";
 
 // The whole text is kept with the task.
 const MOST_TEXT = 1_000;
@@ -30,9 +31,7 @@ export function logText(event: RunEvent): string {
 }
 
 function foundText(event: Extract<RunEvent, { readonly kind: "finding" | "loss" }>): string {
-  if (event.kind === "loss") {
-    return `${String(event.loss.atLeast ?? "an unknown number of")} tasks were lost (${event.loss.cause})`;
-  }
+  if (event.kind === "loss") return lossText(event.loss);
   const { finding } = event;
   switch (finding.kind) {
     case "buried":

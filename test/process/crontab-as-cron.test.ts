@@ -129,5 +129,5 @@ test("a crontab that cannot be read keeps nothing from being tried", async () =>
   writeFileSync(join(folder.path, "config.ini"), "queueprot = 1\n");
   const wrong = await doctor();
   expect(wrong.code).toBe(78);
-  expect(wrong.out).toContain("fix: Correct the lines named");
+  expect(wrong.out).toContain("fix: Correct what is named");
 });

@@ -78,6 +78,13 @@ describe.skipIf(noMemcached !== undefined)(
         expect(told[0]?.stderr).toContain(`(${cause})`);
         expect(told[0]?.stderr).toMatch(/memq default: .*tasks were lost\)/); // the summary, too
         for (const { code, stderr } of load.runs) expect([0, 74], stderr).toContain(code);
+        const status = await load.project.run("memq", ["status"]);
+        expect(status.stdout).toMatch(
+          new RegExp(
+            `^default: (an unknown number of|at least \\d+) tasks were lost \\(${cause}\\), found out `,
+            "m",
+          ),
+        );
         const checked = await examineList(server, "default");
         expect(checked).toMatchObject({ faults: [], unrecorded: [] });
         expect(checked.control?.stakes).toEqual([]);

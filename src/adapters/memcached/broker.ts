@@ -200,8 +200,8 @@ class MemcachedBroker implements Broker {
     return this.#shop.purger.purge(states);
   }
 
-  losses(): Promise<readonly Loss[]> {
-    return this.#shop.losses.find();
+  losses({ keep = false }: { readonly keep?: boolean } = {}): Promise<readonly Loss[]> {
+    return keep ? this.#shop.losses.look() : this.#shop.losses.find();
   }
 
   async wait(untilMs: number, signal: AbortSignal): Promise<void> {

@@ -60,15 +60,29 @@ export class Losses {
     return [{ at: clock.now(), cause: "eviction", atLeast: count }];
   }
 
+  /** What `find` would tell of the queue as a whole, left for it to be told. */
+  async look(): Promise<readonly Loss[]> {
+    const { before, now } = await this.#compared();
+    return this.#told(before, now);
+  }
+
   async #changes(): Promise<readonly Loss[]> {
+    const { before, now } = await this.#compared();
+    if (changeBetween(before, now) === "none" || !this.#remember(now, before)) return [];
+    return this.#told(before, now);
+  }
+
+  async #compared(): Promise<{ readonly before: Memory | undefined; readonly now: Memory }> {
     const { control, clock } = this.#parts;
     const seen = (await control.read())?.control;
     const before = recall(this.#file);
-    const now: Memory = { ...before, ...(seen === undefined ? NO_QUEUE : tracesOf(seen)), at: clock.now() };
+    const now = { ...before, ...(seen === undefined ? NO_QUEUE : tracesOf(seen)), at: clock.now() };
+    return { before, now };
+  }
+
+  async #told(before: Memory | undefined, now: Memory): Promise<readonly Loss[]> {
     const change = changeBetween(before, now);
-    if (change === "none") return [];
-    const isFirst = this.#remember(now, before);
-    if (change === "met" || before === undefined || !isFirst) return [];
+    if (before === undefined || change === "none" || change === "met") return [];
     if (change === "gone") return [{ at: now.at, cause: await this.#cause(before) }];
     return now.lost > before.lost ? [{ at: now.at, cause: "eviction", atLeast: now.lost - before.lost }] : [];
   }

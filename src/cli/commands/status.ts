@@ -28,7 +28,8 @@ export async function status(session: Session): Promise<number> {
 async function lookAt({ memq, queues }: Choice, everyOf: ReturnType<typeof cadenceReader>): Promise<Status> {
   const views = await askQueues(memq, queues, async (broker, queue) => {
     const [depth, every] = await Promise.all([broker.depth(), everyOf(queue)]);
-    return viewOf(queue, { depth, nowMs: Date.now(), every });
+    const losses = await broker.losses({ keep: true });
+    return viewOf(queue, { depth, nowMs: Date.now(), every, losses });
   });
   return { queues, views, nowMs: Date.now() };
 }

@@ -99,6 +99,9 @@ export interface Capabilities {
 /** How long an owner may hold tasks without renewing. Owners renew three times as often. */
 export const LEASE_MS = 30_000;
 
+/** What surrounds a handler's time, in ms: it may begin late in a lease, and its outcome has to be written on a busy machine. */
+export const SURROUNDINGS_MS = 60_000;
+
 /** The most tasks in one call of publish, claim or settle. Adapters may count on it. */
 export const MAX_BATCH = 1_000;
 

@@ -32,7 +32,7 @@ export interface CareOptions {
   readonly ping?: string;
   /** File that gets a line per task. */
   readonly log?: string;
-  /** The process does nothing else than this run. */
+  /** The process does nothing but this run: handlers can neither exit nor crash it. Default false. */
   readonly ownsProcess?: boolean;
   /** How the process exits because of what goes on beside the queues; the monitor is told of that too. Default 0. */
   readonly besides?: Promise<number>;

@@ -1,8 +1,5 @@
 import type { RunSlot } from "../host/run-slots.ts";
-import { LEASE_MS } from "../ports/broker.ts";
-
-// What surrounds a handler's time: its outcome has to be written, on a machine that may be busy.
-const SURROUNDINGS_MS = 60_000;
+import { LEASE_MS, SURROUNDINGS_MS } from "../ports/broker.ts";
 
 /**
  * What tells others on this host that a run has not come to a standstill. A handler that blocks keeps the whole

@@ -25,8 +25,6 @@ export interface RunOptions extends CareOptions {
   readonly listener?: Listener;
   /** Lines that handlers log with `task().log`. Default: stderr. */
   readonly say?: (line: string) => void;
-  /** The process does nothing but this run: handlers can neither exit nor crash it. Default false. */
-  readonly ownsProcess?: boolean;
 }
 
 const OPTION_NAMES: Readonly<Record<keyof RunOptions, true>> = {

@@ -1,5 +1,5 @@
 import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
-import type { Claim } from "../../ports/broker.ts";
+import { SURROUNDINGS_MS, type Claim } from "../../ports/broker.ts";
 import type { Connection } from "./connection.ts";
 import { FlightJournal } from "./flight-journal.ts";
 import { flightsPath } from "./holder.ts";
@@ -31,8 +31,6 @@ export interface Tenure {
 
 // Ids of tasks that only a newer memq can read; more are not looked past.
 const MAX_NEWER = 10_000;
-// What surrounds a handler's time: up to the lease's end it may begin, and its outcome has to be written.
-const SURROUNDINGS_MS = 60_000;
 
 /** One owner of a queue: what it holds, as far as this process knows. The store has the last word. */
 export class Owner {

@@ -1,13 +1,11 @@
-import { tmpdir } from "node:os";
 import { beforeEach, describe, expect, test } from "vitest";
-import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Limits } from "../../../../src/adapters/memcached/parts.ts";
 import type { Wire } from "../../../../src/adapters/memcached/wire.ts";
 import type { Broker } from "../../../../src/ports/broker.ts";
-import { plainCodec } from "../../../../src/task/codec.ts";
 import type { Draft } from "../../../../src/task/task.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 import { checkList } from "../../../servers/list-checker.ts";
+import { ownerAt } from "./ground.ts";
 
 let now: number;
 let server: FakeMemcached;
@@ -17,26 +15,8 @@ beforeEach(() => {
   server = new FakeMemcached(() => now);
 });
 
-const clock = {
-  now: () => now,
-  upMs: () => now,
-  until: (): Promise<void> =>
-    new Promise((resolve) => {
-      setImmediate(resolve);
-    }),
-};
-
 const open = (limits: Partial<Limits> = {}, wire: Wire = server.wire()): Broker =>
-  openMemcachedBroker({
-    wire,
-    queue: "q",
-    codec: plainCodec(10_000),
-    memory: tmpdir(),
-    clock,
-    elapsedMs: () => now,
-    bundle: 1,
-    limits,
-  });
+  ownerAt(() => now, { wire, limits });
 
 /** A connection that counts: round trips, and bytes of what is read. */
 function counted(): { readonly wire: Wire; readonly cost: { trips: number; bytes: number } } {

@@ -1,13 +1,11 @@
-import { tmpdir } from "node:os";
 import { beforeEach, describe, expect, test } from "vitest";
-import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Answer, Operation, Wire } from "../../../../src/adapters/memcached/wire.ts";
 import type { Broker, Claim } from "../../../../src/ports/broker.ts";
 import type { Outcome } from "../../../../src/task/outcome.ts";
-import { plainCodec } from "../../../../src/task/codec.ts";
 import type { Draft } from "../../../../src/task/task.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 import { checkList } from "../../../servers/list-checker.ts";
+import { ELSEWHERE, ownerAt } from "./ground.ts";
 
 let now: number;
 let server: FakeMemcached;
@@ -17,27 +15,8 @@ beforeEach(() => {
   server = new FakeMemcached(() => now);
 });
 
-const clock = {
-  now: () => now,
-  upMs: () => now,
-  until: (): Promise<void> =>
-    new Promise((resolve) => {
-      setImmediate(resolve);
-    }),
-};
-
 const open = (wire: Wire = server.wire(), bundle = 1): Broker =>
-  openMemcachedBroker({
-    wire,
-    queue: "q",
-    codec: plainCodec(10_000),
-    memory: tmpdir(),
-    clock,
-    elapsedMs: () => now,
-    bundle,
-    // Nobody knows that process here: only its lease tells whether it lives.
-    holder: { host: "elsewhere", realm: "", pid: 1, startedAt: "1" },
-  });
+  ownerAt(() => now, { wire, bundle, holder: ELSEWHERE });
 
 const draft = (name: string): Draft => ({ method: "m", args: [name] });
 

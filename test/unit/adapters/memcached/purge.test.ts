@@ -1,13 +1,11 @@
-import { tmpdir } from "node:os";
 import { beforeEach, describe, expect, test } from "vitest";
-import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Answer, Operation, Wire } from "../../../../src/adapters/memcached/wire.ts";
 import type { Broker } from "../../../../src/ports/broker.ts";
 import type { Outcome } from "../../../../src/task/outcome.ts";
-import { plainCodec } from "../../../../src/task/codec.ts";
 import type { Draft } from "../../../../src/task/task.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 import { checkList } from "../../../servers/list-checker.ts";
+import { ELSEWHERE, ownerAt } from "./ground.ts";
 
 let now: number;
 let server: FakeMemcached;
@@ -18,15 +16,6 @@ beforeEach(() => {
   server = new FakeMemcached(() => now);
   trips = 0;
 });
-
-const clock = {
-  now: () => now,
-  upMs: () => now,
-  until: (): Promise<void> =>
-    new Promise((resolve) => {
-      setImmediate(resolve);
-    }),
-};
 
 /** A connection on which `after` is told of every operation that was done; what it answers is awaited. */
 function watched(after: (operation: Operation) => Promise<void> | undefined = () => undefined): Wire {
@@ -44,17 +33,7 @@ function watched(after: (operation: Operation) => Promise<void> | undefined = ()
   };
 }
 
-const open = (wire: Wire = watched()): Broker =>
-  openMemcachedBroker({
-    wire,
-    queue: "q",
-    codec: plainCodec(10_000),
-    memory: tmpdir(),
-    clock,
-    elapsedMs: () => now,
-    bundle: 1,
-    holder: { host: "elsewhere", realm: "", pid: 1, startedAt: "1" },
-  });
+const open = (wire: Wire = watched()): Broker => ownerAt(() => now, { wire, holder: ELSEWHERE });
 
 async function publish(owner: Broker, count: number, more: Partial<Draft> = {}): Promise<void> {
   for (let from = 0; from < count; from += 500) {

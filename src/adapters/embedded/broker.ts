@@ -2,7 +2,7 @@ import { MemqError } from "../../errors.ts";
 import { MAX_BATCH } from "../../ports/broker.ts";
 import type * as port from "../../ports/broker.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
-import type { Bell } from "./bell.ts";
+import type { Bell } from "../../host/bell.ts";
 import { EmbeddedBulks } from "./bulks.ts";
 import { claim } from "./claiming.ts";
 import { leaseFrom, prolong } from "./holder.ts";

@@ -1,7 +1,7 @@
 import { bulkTaken } from "../../ports/bulks.ts";
 import type { BulkCount, BulkKept, Bulks, BulkState, BulkStep } from "../../ports/bulks.ts";
 import type { Draft } from "../../task/task.ts";
-import type { Bell } from "./bell.ts";
+import type { Bell } from "../../host/bell.ts";
 import { encode, takeIn, type Ready } from "./publishing.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";

@@ -3,7 +3,7 @@ import { upMs } from "../../host/up-time.ts";
 import type { Broker } from "../../ports/broker.ts";
 import { systemClock, type Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../../host/bell.ts";
 import { EmbeddedBroker, type Desk } from "./broker.ts";
 import { openConnection, type Connection } from "./connection.ts";
 import { Owner, type Processes } from "./owner.ts";

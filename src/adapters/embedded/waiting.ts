@@ -1,4 +1,4 @@
-import type { Bell } from "./bell.ts";
+import type { Bell } from "../../host/bell.ts";
 import { mustEmptyHands } from "./claiming.ts";
 import { nextDueAt, pausedUntil } from "./idle.ts";
 import type { Owner } from "./owner.ts";

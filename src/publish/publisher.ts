@@ -133,12 +133,12 @@ function judgeItem(parts: PublisherParts, item: BulkItem, all: PublishOptions): 
   }
 }
 
-/** The draft, once everything that can be refused without the broker has been. */
+/** The draft with its body, once everything that can be refused without the broker has been. */
 function checkedDraft({ broker, codec, clock }: PublisherParts, call: Call, options: PublishOptions): Draft {
   const draft = makeDraft(call, options, clock.now());
   assertSupported(draft, broker.capabilities, broker.queue);
-  codec.encode(draft); // refused here, it harms no other draft; the broker gets the same text again
-  return draft;
+  // Refused here, it harms no other draft; the broker keeps the text that was checked.
+  return { ...draft, body: codec.encode(draft) };
 }
 
 function judge(answer: Published | undefined, options: PublishOptions): BulkOutcome {

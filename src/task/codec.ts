@@ -29,7 +29,7 @@ export type Decoded =
 /** Turns drafts into the text that a broker keeps, and back. */
 export interface Codec {
   /**
-   * The draft as text; the same draft gives the same text without encoding it again.
+   * The draft as text: the body that it carries, or one that is made now.
    * @throws MemqError ARGS_INVALID for a value JSON would lose, TASK_TOO_LARGE over the limit.
    */
   encode(draft: Draft): string;
@@ -44,15 +44,8 @@ export interface Codec {
  * can write here could leave it out as well. `maxBytes`: of one encoded task.
  */
 export function plainCodec(maxBytes: number): Codec {
-  const encoded = new WeakMap<Draft, string>(); // publishers encode to check, brokers to keep
   return {
-    encode: (draft) => {
-      const known = encoded.get(draft);
-      if (known !== undefined) return known;
-      const body = encodeBody(draft, maxBytes);
-      encoded.set(draft, body);
-      return body;
-    },
+    encode: (draft) => draft.body ?? encodeBody(draft, maxBytes),
     seal: (_id, body) => body,
     open: (id, bornAt, text) => {
       const envelope = openEnvelope(text);

@@ -38,6 +38,8 @@ export interface Draft extends Call {
   readonly retries?: number;
   /** For one attempt, in ms, instead of the queue's. */
   readonly timeoutMs?: number;
+  /** What the queue's codec has made of it, by whoever had to know that it can be encoded; it is kept as it is. */
+  readonly body?: string;
 }
 
 /** A kept call. It is never edited: attempts and receipts live on the claim around it. */

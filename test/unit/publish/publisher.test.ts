@@ -34,6 +34,19 @@ describe("one call", () => {
     });
   });
 
+  test("what an argument answers is asked for once to check it, and once to keep it", async () => {
+    const { broker, publisher } = scene();
+    let reads = 0;
+    const counting = {
+      get x() {
+        return ++reads;
+      },
+    };
+    const id = await publisher.publish({ method: "push", args: [counting] });
+    expect((await broker.find(id))?.task?.args).toEqual([{ x: 2 }]);
+    expect(reads).toBe(2);
+  });
+
   test("with the key of an unfinished task answers with that one's id", async () => {
     const { broker, publisher } = scene();
     const first = await publisher.publish({ method: "push", args: [1] }, { key: "k" });

@@ -18,6 +18,7 @@ export class Owner {
   #name: string | undefined;
   /** By both clocks: one may be set, the other may stand still while the machine sleeps. */
   #beat = { at: 0, elapsed: 0 };
+  #asking: Promise<boolean> | undefined;
 
   constructor(
     parts: Parts,
@@ -43,12 +44,23 @@ export class Owner {
 
   /** The name after a heartbeat: another than before when the lease had ended. */
   async beat(): Promise<string> {
-    if (this.#name !== undefined) {
-      const began = this.#moment();
-      const { answer } = await this.#parts.session.sure(this.beating(this.#name));
-      if (this.heard(answer, began)) return this.#name;
-    }
+    if (this.#name !== undefined && (await this.#ask())) return this.#name;
     return this.#join();
+  }
+
+  /** Whether the lease stands at this moment; it is prolonged then. Who asks while others do shares their answer. */
+  lives(): Promise<boolean> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #ask(): Promise<boolean> {
+    if (this.#name === undefined) return false;
+    const began = this.#moment();
+    const { answer } = await this.#parts.session.sure(this.beating(this.#name));
+    return this.heard(answer, began);
   }
 
   /** The operation of a heartbeat; hand its answer to `heard`. */

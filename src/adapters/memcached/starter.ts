@@ -111,19 +111,26 @@ export class Starter {
   async #mark(task: HeldTask): Promise<Started> {
     const { record } = task;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      // The block is read after the record was: an owner that took the stake over since then sees the record
-      // as it is now, or the mark.
-      const seen = await this.#parts.control.read();
-      if (seen === undefined || !record.hold.stands(seen.control)) {
-        record.hold.isLost = true;
-        return "lost";
-      }
+      if (!(await this.#stillStands(record.hold))) return "lost";
       if (record.stored.state === "cancelled") return this.#drop(record);
       if (record.stored.members[task.index]?.text === undefined) return "cancelled";
       const marked = await this.#writeMark(task);
       if (marked !== "again") return marked;
     }
     return "lost";
+  }
+
+  /**
+   * Whose heartbeat was always there has been taken nothing from, and that is cheap to ask: the block may be large.
+   * It is not what makes a mark safe. A record is only known as it was before a look at the block: who took the
+   * stake over since then sees it as it was, and is refused its own mark then, or sees this one.
+   */
+  async #stillStands(hold: Hold): Promise<boolean> {
+    if (await this.#owner.lives()) return true;
+    const seen = await this.#parts.control.read();
+    if (seen !== undefined && hold.stands(seen.control)) return true;
+    hold.isLost = true;
+    return false;
   }
 
   async #writeMark(task: HeldTask): Promise<Started | "again"> {

@@ -3,7 +3,10 @@ export interface Clock {
   now(): number;
   /** How long something has gone on, in ms since any time: it neither jumps nor goes back when the time is set. */
   upMs(): number;
-  /** Resolves at `atMs`, or at once when `signal` is or becomes aborted. Never rejects. */
+  /**
+   * Resolves at `atMs`, or at once when `signal` is or becomes aborted. Where the time is set back meanwhile it takes
+   * no longer than it would have: whoever waits for something looks again. Never rejects.
+   */
   until(atMs: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -14,8 +17,10 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   upMs: () => performance.now(),
   until: async (atMs, signal) => {
-    for (let left = atMs - Date.now(); left > 0 && signal?.aborted !== true; left = atMs - Date.now()) {
-      await pause(Math.min(left, MAX_TIMER_MS), signal);
+    const endsAt = performance.now() + atMs - Date.now();
+    const left = (): number => Math.min(atMs - Date.now(), endsAt - performance.now());
+    for (let ms = left(); ms > 0 && signal?.aborted !== true; ms = left()) {
+      await pause(Math.min(ms, MAX_TIMER_MS), signal);
     }
   },
 };

@@ -10,7 +10,7 @@ export class Avoidance {
   readonly #stakes = new Set<string>();
   #since: number | undefined;
 
-  /** @param now in ms */
+  /** @param now in ms, of a clock that is never set */
   constructor(now: () => number) {
     this.#now = now;
   }

@@ -50,7 +50,7 @@ export class Claimer {
     this.#parts = parts;
     this.#tools = tools;
     this.#housekeeper = new Housekeeper(parts, tools);
-    this.#avoidance = new Avoidance(() => parts.clock.now());
+    this.#avoidance = new Avoidance(() => parts.clock.upMs());
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {

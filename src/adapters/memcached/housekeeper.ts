@@ -60,15 +60,15 @@ export class Housekeeper {
    */
   async retry(): Promise<boolean> {
     const { clock, control } = this.#parts;
-    if (clock.now() < this.#retriedAt + RETRY_MS) return false;
+    if (clock.upMs() < this.#retriedAt + RETRY_MS) return false;
     const { holdings, ender } = this.#tools;
     if (holdings.holds.some(({ owed }) => owed > 0)) {
-      this.#retriedAt = clock.now();
+      this.#retriedAt = clock.upMs();
       await ender.pay();
     }
     const stuck = holdings.holds.find((hold) => hold.isStuck);
     if (stuck === undefined) return false;
-    this.#retriedAt = clock.now();
+    this.#retriedAt = clock.upMs();
     const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
     await control.change((block) =>
       stuck.stands(block) ? withStake(block, stuck.stake, [nobodys]) : undefined,

@@ -130,7 +130,7 @@ export class Scout {
     const owner = this.#owner.name;
     if (seen === undefined || owner === undefined || !this.#isAlone || !this.#owner.isFresh) return undefined;
     const age = this.#parts.clock.now() - seen.at;
-    const isRecent = age >= 0 && age < GLANCE_MS && this.#parts.clock.now() - this.#lookedAt < GLANCE_MS;
+    const isRecent = age >= 0 && age < GLANCE_MS && this.#parts.clock.upMs() - this.#lookedAt < GLANCE_MS;
     return isRecent && this.#head.hasMore(seen.control) ? { seen, owner, beats: this.#beats } : undefined;
   }
 
@@ -163,7 +163,7 @@ export class Scout {
     const unheard = owners.filter((owner) => !heard.has(owner));
     const more = unheard.length === 0 ? [] : await heartbeatsOf(this.#parts, unheard);
     this.#beats = new Map([...heard, ...more]);
-    this.#lookedAt = this.#parts.clock.now();
+    this.#lookedAt = this.#parts.clock.upMs();
   }
 
   /** Tasks of a lost hold that still run are known by nothing but their claim, which is refused then. */

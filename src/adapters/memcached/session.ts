@@ -38,14 +38,14 @@ export class Patience {
   constructor(clock: Clock, { ms, leastTries }: Limits, giveUp: () => MemqError) {
     this.#clock = clock;
     this.#giveUp = giveUp;
-    this.#endsAt = clock.now() + ms;
+    this.#endsAt = clock.upMs() + ms;
     this.#leastTries = leastTries;
   }
 
   /** Waits a little longer each time; the first time not at all. @throws what `giveUp` makes when it is used up. */
   async again(): Promise<void> {
     const tries = this.#tries++;
-    const isLate = tries >= this.#leastTries && this.#clock.now() >= this.#endsAt;
+    const isLate = tries >= this.#leastTries && this.#clock.upMs() >= this.#endsAt;
     if (tries >= MOST_TRIES || isLate) throw this.#giveUp();
     if (tries === 0) return;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);

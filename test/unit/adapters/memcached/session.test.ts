@@ -6,17 +6,19 @@ import { MemqError } from "../../../../src/errors.ts";
 const CONNECT_MS = 3_000;
 
 let now: number;
+let setBackMs: number;
 let isAway: boolean;
 beforeEach(() => {
   now = Date.UTC(2026, 0, 1);
+  setBackMs = 0;
   isAway = false;
 });
 
 const clock = {
-  now: () => now,
+  now: () => now - setBackMs,
   upMs: () => now,
   until: (atMs: number): Promise<void> => {
-    now = Math.max(now, atMs);
+    now = Math.max(now, atMs + setBackMs);
     return Promise.resolve();
   },
 };
@@ -58,4 +60,13 @@ test("a server that is back is waited for again", async () => {
   await session.ask(get);
   isAway = true;
   expect(await givesUpAfterMs(session)).toBeGreaterThanOrEqual(10_000);
+});
+
+test("a clock that is set back while a server is waited for makes nobody wait longer", async () => {
+  const session = new Session(wire, clock);
+  await session.ask(get);
+  isAway = true;
+  const given = givesUpAfterMs(session);
+  setBackMs = 3_600_000;
+  expect(await given).toBeLessThan(15_000);
 });

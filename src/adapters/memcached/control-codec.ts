@@ -28,6 +28,8 @@ export function encodeControl(control: Control): string {
 }
 
 const FOR_EVER = -1; // JSON has no Infinity
+const LAST_PAUSE_MS = 8e15; // about the last moment that a Date can tell: what is later is shown to nobody
+const MOST_EPOCH_LETTERS = 20; // a key may have 250 bytes, and the longest name in the longest queue's takes 221
 const encodePause = (ms: number): number => (ms === Infinity ? FOR_EVER : ms);
 const encodeRef = ({ name, tasks }: ListRef): unknown => [name, tasks];
 
@@ -99,6 +101,7 @@ interface Whole extends Fields {
 const isWhole = (block: Fields): block is Whole =>
   block["v"] === CONTROL_VERSION &&
   isWord(block["e"]) &&
+  block["e"].length <= MOST_EPOCH_LETTERS &&
   [block["off"], block["sw"], block["lost"]].every(isCount);
 
 function readLists(value: unknown): readonly ListRef[] | undefined {
@@ -106,8 +109,11 @@ function readLists(value: unknown): readonly ListRef[] | undefined {
   return lists?.length === 0 ? undefined : lists;
 }
 
-const readPause = (value: unknown): number | undefined =>
-  value === FOR_EVER ? Infinity : isCount(value) ? value : undefined;
+function readPause(value: unknown): number | undefined {
+  if (value === FOR_EVER) return Infinity;
+  if (!isCount(value)) return undefined;
+  return value > LAST_PAUSE_MS ? Infinity : value;
+}
 
 function readRef(value: unknown): ListRef | undefined {
   if (!Array.isArray(value)) return undefined;

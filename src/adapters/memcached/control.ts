@@ -87,6 +87,13 @@ export interface Place {
   readonly member: number;
 }
 
+/**
+ * From where on the first list is not claimed, `bytes` long as it was found: all of it when it is shorter than what
+ * was claimed. Lists only grow, so somebody else has put another item in its place.
+ */
+export const unclaimedFrom = ({ offset }: Pick<Control, "offset">, bytes: number): number =>
+  offset > bytes ? 0 : offset;
+
 /** The entries of a stake that names records. */
 export const entriesOf = (stake: Stake): readonly string[] =>
   stake.kind === "tasks" || stake.kind === "putBack" ? stake.entries : [];

@@ -117,20 +117,22 @@ export class DeadLetters {
     failure: Failure,
   ): Promise<Appended> {
     const { session, keys, clock } = this.#parts;
-    const stored = becomes.buried(asRecord(broken.value, clock.now()), clock.now(), failure);
-    const operation = {
-      kind: "replace",
-      key: keys.record(epoch, broken.name),
-      value: encodeRecord(stored),
-      cas: broken.cas,
-    } as const;
-    const { answer } = await session.sure(operation);
-    if (answer.kind === "full") return "full";
+    const now = clock.now();
+    const key = keys.record(epoch, broken.name);
+    // As text, bytes that are none take more than they did, and an item may be as large as there can be.
+    for (const bytes of [broken.value, broken.value.subarray(0, SHOWN_BYTES)]) {
+      const value = encodeRecord(becomes.buried(asRecord(bytes, now), now, failure));
+      const { answer } = await session.sure({ kind: "replace", key, value, cas: broken.cas });
+      if (answer.kind === "full") return "full";
+      if (answer.kind !== "tooLarge") break;
+    }
     return this.#lists.append(epoch, [broken.name]);
   }
 }
 
 const RECORDS_AT_ONCE = 500;
+// What is kept of bytes that are no record when not all of them can be.
+const SHOWN_BYTES = 1_024;
 
 const namesIn = (item: Item | undefined): readonly string[] => {
   const texts = item?.value.toString("latin1").split(",") ?? [];

@@ -1,4 +1,5 @@
 import { countBuckets } from "./bucket-count.ts";
+import { unclaimedFrom } from "./control.ts";
 import type { Control, ListRef } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { countTasks, parseEntry } from "./entries.ts";
@@ -68,7 +69,7 @@ async function readLists(parts: Parts, { epoch, lists, deadLists, offset }: Cont
   const others = lists.length > 1 ? [lists.at(-1)] : [];
   const [head = "", dead = "", last = ""] = await read([lists[0], deadLists.at(-1), ...others]);
   const isWhole = lists.length <= 2 && deadLists.length === 1;
-  const waiting = head.slice(offset) + last;
+  const waiting = head.slice(unclaimedFrom({ offset }, head.length)) + last;
   return {
     waitingTasks: countTasks(waiting) + tasksIn(lists.slice(1, -1)),
     deadTasks: countTasks(dead) + tasksIn(deadLists.slice(0, -1)),

@@ -1,3 +1,4 @@
+import { unclaimedFrom } from "./control.ts";
 import type { Control } from "./control.ts";
 import type { Head } from "./next-step.ts";
 import type { Parts } from "./parts.ts";
@@ -41,7 +42,8 @@ export class ListHead {
     while (!this.hasMore(control)) {
       control = await this.#close(control);
       if (this.hasMore(control)) break;
-      await this.#readFirst(control);
+      control = withoutCut(control, await this.#readFirst(control));
+      if (this.hasMore(control)) break;
       const isOnly = control.lists.length === 1;
       if (this.#read === undefined && !isOnly) control = shifted(control, !control.closing);
       else if (isOnly || !control.closing) break;
@@ -54,10 +56,11 @@ export class ListHead {
     return this.#read?.name === first?.name ? this.#read : undefined;
   }
 
-  async #readFirst(control: Control): Promise<void> {
+  async #readFirst(control: Control): Promise<ReadList | undefined> {
     const name = control.lists[0]?.name ?? "";
     const item = await this.#parts.session.get(this.#key(control, name));
     this.#read = item && readList(name, item);
+    return this.#read;
   }
 
   /** When the first list is shut and used up, as far as is known: deletes it, and reads the next. */
@@ -87,6 +90,12 @@ const readList = (name: string, { value, cas }: Item): ReadList => ({
   text: value.toString("latin1"),
   cas,
 });
+
+/** The block for a first list as it was just read: where others have cut it, it counts as lost, and as new. */
+function withoutCut(control: Control, read: ReadList | undefined): Control {
+  const offset = unclaimedFrom(control, read?.text.length ?? Infinity);
+  return offset === control.offset ? control : { ...control, offset, closing: false, lost: control.lost + 1 };
+}
 
 /** The block without its first list. */
 const shifted = (control: Control, isLost: boolean): Control => ({

@@ -1,4 +1,4 @@
-import { currentStake, withStake } from "./control.ts";
+import { currentStake, unclaimedFrom, withStake } from "./control.ts";
 import type { Control, PurgedList, PurgeStake } from "./control.ts";
 import { NAME_LETTERS } from "./control-store.ts";
 import { parseEntry } from "./entries.ts";
@@ -67,7 +67,7 @@ export class ListPurger {
     for (let begin = from; ;) {
       const item = await session.get(key);
       if (item === undefined) return count;
-      const text = item.value.toString("latin1", begin);
+      const text = item.value.toString("latin1", unclaimedFrom({ offset: begin }, item.value.length));
       count += await this.#removeNamed(text, epoch);
       begin = item.value.length;
       // Refused when a publisher that had not heard of it has appended meanwhile: that is part of the list, too.

@@ -1,7 +1,7 @@
 import type { TaskState } from "../../task/task.ts";
 import { bucketOf } from "./bucket.ts";
 import type { Bucket, BucketEntry } from "./bucket.ts";
-import { entriesOf } from "./control.ts";
+import { entriesOf, unclaimedFrom } from "./control.ts";
 import type { Control, ListRef, SweepStake } from "./control.ts";
 import type { Delayed, Stretch } from "./delayed.ts";
 import { parseEntry, stretchOf } from "./entries.ts";
@@ -72,16 +72,23 @@ export class NamePages {
       lists.findIndex(({ name }) => name === cursorName),
     );
     for (const [index, { name }] of lists.entries()) {
-      const from = Math.max(index === 0 ? offset : 0, name === cursorName ? Number(cursorAt) : 0);
-      const named = index < first ? [] : await this.#inList(control, name, from);
+      const claimed = index === 0 ? offset : 0;
+      const from = Math.max(claimed, name === cursorName ? Number(cursorAt) : 0);
+      const named = index < first ? [] : await this.#inList(control, name, { claimed, from });
       if (named.length > 0) return named;
     }
     return [];
   }
 
-  async #inList({ epoch }: Control, name: string, from: number): Promise<readonly Named[]> {
+  async #inList(
+    { epoch }: Control,
+    name: string,
+    { claimed, from }: { readonly claimed: number; readonly from: number },
+  ): Promise<readonly Named[]> {
     const item = await this.#parts.session.get(this.#parts.keys.list(epoch, name));
-    return namesIn(item?.value.toString("latin1") ?? "", from, name);
+    const text = item?.value.toString("latin1") ?? "";
+    const begin = from > claimed ? from : unclaimedFrom({ offset: claimed }, text.length);
+    return namesIn(text, begin, name);
   }
 
   async #inBuckets(control: Control, after: string, isWanted: Wanted): Promise<readonly Named[]> {

@@ -44,6 +44,14 @@ const STATE_LETTER = { ready: "r", dead: "x", cancelled: "c" } as const;
 const STATES = { r: "ready", x: "dead", c: "cancelled" } as const;
 const GONE = "-";
 
+// The last moment that a Date can tell: people are shown these times.
+const LAST_MS = 8.64e15;
+const LAST_SECOND = 999_999_999_999; // twelve digits, as a bucket has them: in the year 33658
+
+// A record with more was never published: each of its tasks would cost a round trip, or a dead letter.
+const MOST_MEMBERS = 1_000;
+const MOST_ATTEMPTS = 2 ** 52; // one more is still a whole number
+
 /** A new record of one task that may be run at once: the shortest there is. */
 export const freshText = (bornAt: number, text: string): string =>
   `${String(RECORD_VERSION)} r ${bornAt.toString(36)}\n${text}`;
@@ -87,7 +95,7 @@ export function decodeRecord(bytes: Buffer): DecodedRecord {
   if (/^\d+$/.test(version) && Number(version) > RECORD_VERSION) return { kind: "newer" };
   const state = STATES[letter as keyof typeof STATES] as StoredRecord["state"] | undefined;
   const bornAt = parseInt(born, 36);
-  const isOurs = version === String(RECORD_VERSION) && state !== undefined && Number.isSafeInteger(bornAt);
+  const isOurs = version === String(RECORD_VERSION) && state !== undefined && isUpTo(LAST_MS)(bornAt);
   return isOurs ? decodeWords({ state, bornAt }, words, text.slice(line + 1)) : { kind: "broken" };
 }
 
@@ -137,8 +145,8 @@ function decodeWords(
 ): DecodedRecord {
   const said = new Map(words.map((word) => [word.slice(0, 1), word.slice(2)] as const));
   const numbers = { due: numberIn(said, "d"), buriedAt: numberIn(said, "x"), error: numberIn(said, "e") };
-  const members = membersOf(body.slice(numbers.error), said.get("l")?.split("."), said.get("a")?.split("."));
-  if (members === undefined || !Object.values(numbers).every(isCount)) return { kind: "broken" };
+  const members = membersOf(body.slice(numbers.error), splitIn(said, "l"), splitIn(said, "a"));
+  if (members === undefined || !arePossible(numbers)) return { kind: "broken" };
   const run = runOf(said.get("r"));
   const nonce = said.get("k");
   const record: StoredRecord = {
@@ -159,6 +167,17 @@ function decodeWords(
 
 const numberIn = (said: ReadonlyMap<string, string>, word: string): number => Number(said.get(word) ?? 0);
 
+const splitIn = (said: ReadonlyMap<string, string>, word: string): readonly string[] | undefined =>
+  said.get(word)?.split(".", MOST_MEMBERS + 1);
+
+const isUpTo =
+  (most: number) =>
+  (value: number): boolean =>
+    isCount(value) && value <= most;
+
+const arePossible = ({ due, buriedAt, error }: Record<"due" | "buriedAt" | "error", number>): boolean =>
+  isUpTo(LAST_SECOND)(due) && isUpTo(LAST_MS)(buriedAt) && isCount(error);
+
 function runOf(text: string | undefined): Run | undefined {
   const [stake = "", generation] = text?.split(".") ?? [];
   return generation === undefined ? undefined : { stake, generation: Number(generation) };
@@ -170,7 +189,7 @@ function membersOf(
   charges: readonly string[] = [],
 ): readonly Member[] | undefined {
   const attempts = charges.map(Number);
-  if (!attempts.every(isCount)) return undefined;
+  if (!attempts.every(isUpTo(MOST_ATTEMPTS)) || (lengths?.length ?? 0) > MOST_MEMBERS) return undefined;
   if (lengths === undefined) return [{ text: texts, attempts: attempts[0] ?? 0 }];
   let from = 0;
   const members = lengths.map((length, index): Member => {

@@ -1,3 +1,4 @@
+import { unclaimedFrom } from "./control.ts";
 import type { Control, Stake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { bucketOf, secondsIn } from "./bucket.ts";
@@ -72,5 +73,6 @@ export class Waiter {
 /** Whether something may be in the lists; `head`: what was the first one when the block was seen before. */
 function hasMore(now: Control, before: Control | undefined, head: Item | undefined): boolean {
   if (now.lists.length > 1 || now.lists[0]?.name !== before?.lists[0]?.name) return true;
-  return (head?.value.length ?? 0) > now.offset;
+  const bytes = head?.value.length ?? 0;
+  return bytes > unclaimedFrom(now, bytes);
 }

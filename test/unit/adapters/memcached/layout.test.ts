@@ -118,6 +118,17 @@ describe("a record", () => {
     expect(decodeRecord(Buffer.from("17 what ever"))).toEqual({ kind: "broken" });
   });
 
+  test("with times that nobody can be told, or with tasks that nobody can have published, is broken", () => {
+    const heads = [
+      "r 2gosa7pa2gu",
+      "r mjuohs00 d=9007199254740991",
+      "x mjuohs00 x=9007199254740991",
+      "r mjuohs00 a=9007199254740991",
+      `r mjuohs00 l=${Array(500_000).fill("0").join(".")}`,
+    ];
+    for (const head of heads) expect(decodeRecord(Buffer.from(`1 ${head}\n`))).toEqual({ kind: "broken" });
+  });
+
   test("of any other bytes is broken, and nothing is thrown", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
@@ -171,6 +182,21 @@ describe("a control block", () => {
         expect(["broken", "newer"]).toContain(decodeControl(Buffer.from(bytes)).kind);
       }),
     );
+  });
+
+  test("that pauses until a time that nobody can be told pauses until it is resumed", () => {
+    const [one] = fc.sample(control, 1);
+    const block = JSON.parse(encodeControl(one as Control)) as Record<string, unknown>;
+    const decoded = decodeControl(Buffer.from(JSON.stringify({ ...block, p: Number.MAX_SAFE_INTEGER })));
+    expect(decoded).toMatchObject({ kind: "control", control: { pausedUntilMs: Infinity } });
+  });
+
+  test("whose epoch would make keys too long is broken", () => {
+    const [one] = fc.sample(control, 1);
+    const block = JSON.parse(encodeControl(one as Control)) as Record<string, unknown>;
+    expect(decodeControl(Buffer.from(JSON.stringify({ ...block, e: "e".repeat(40) })))).toEqual({
+      kind: "broken",
+    });
   });
 
   test("with any field of another kind is broken, or reads as a block", () => {

@@ -285,3 +285,38 @@ describe("a cancel that meets a claim", () => {
     expect(leftOver()).toEqual([]);
   });
 });
+
+describe("other tools' hands", () => {
+  /** Puts another value in the place of an item, as a `set` does. */
+  const overwrite = (key: string, value: Buffer | string): void => {
+    const cas = server.items.get(key)?.cas ?? 0n;
+    server.do({ kind: "replace", key, value, cas });
+  };
+  const keyOf = (pattern: RegExp): string => [...server.items.keys()].find((key) => pattern.test(key)) ?? "";
+
+  test("a list that was cut short keeps no later task from being seen, listed and run, and is told", async () => {
+    const owner = open();
+    await owner.publish(["a", "b", "c"].map(draft));
+    await owner.losses();
+    expect((await drain(owner)).map(([name]) => name)).toEqual(["a", "b", "c"]);
+    const { e, segs } = JSON.parse(server.items.get("mq:q:C")?.value.toString() ?? "{}") as {
+      e: string;
+      segs: [string, number][];
+    };
+    overwrite(`mq:q:${e}:l${segs[0]?.[0] ?? ""}`, "");
+    await owner.publish([draft("d")]);
+    expect(await owner.depth()).toMatchObject({ waiting: 1 });
+    expect((await owner.list("waiting", { limit: 10 })).tasks).toHaveLength(1);
+    expect((await drain(owner)).map(([name]) => name)).toEqual(["d"]);
+    expect(await owner.losses()).toMatchObject([{ atLeast: 1 }]);
+  });
+
+  test("bytes that leave no room for words about them become a dead letter all the same", async () => {
+    const owner = open();
+    server.itemBytes = 10_000;
+    await owner.publish([draft("a")]);
+    overwrite(keyOf(/^mq:q:[^:]+:b/), Buffer.alloc(9_990, 0xff));
+    expect(await drain(owner)).toEqual([]);
+    expect(await owner.depth()).toMatchObject({ waiting: 0, dead: 1 });
+  });
+});

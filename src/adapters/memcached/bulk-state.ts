@@ -1,3 +1,4 @@
+import { MAX_BATCH } from "../../ports/broker.ts";
 import { numberedName } from "./names.ts";
 
 /**
@@ -36,6 +37,12 @@ export const namesOf = ({ prefix }: Series, from: number, to: number): readonly 
 export function openNames({ series, open }: StoredBulk): readonly string[] {
   const last = series.at(-1);
   return last === undefined ? [] : namesOf(last, Math.max(0, last.count - open), last.count);
+}
+
+/** The names that its publisher may have given to records since this was written. */
+export function namesBehind({ series }: StoredBulk): readonly string[] {
+  const last = series.at(-1);
+  return last === undefined ? [] : namesOf(last, last.count, last.count + MAX_BATCH);
 }
 
 export const encodeBulk = (bulk: StoredBulk): string =>

@@ -4,6 +4,7 @@ import { bulkTaken } from "../../ports/bulks.ts";
 import type { BulkCount, BulkKept, Bulks, BulkState, BulkStep } from "../../ports/bulks.ts";
 import type { Draft } from "../../task/task.ts";
 import type { BulkLister } from "./bulk-lister.ts";
+import { namesBehind } from "./bulk-state.ts";
 import type { Series, StoredBulk } from "./bulk-state.ts";
 import type { BulkStore, SeenBulk } from "./bulk-store.ts";
 import type { BulkTally } from "./bulk-tally.ts";
@@ -16,6 +17,7 @@ import {
   answersOf,
   encodeDrafts,
   fullReason,
+  namesOf,
   parcelOf,
   refusalOf,
   takeBack,
@@ -46,11 +48,33 @@ export class MemcachedBulks implements Bulks {
   }
 
   async resume(name: string): Promise<BulkState | undefined> {
-    const seen = await this.#tools.store.read(name);
-    if (seen === undefined) return undefined;
-    await this.#tools.lister.finish(name, seen.bulk);
+    const left = await this.#tools.store.read(name);
+    if (left === undefined) return undefined;
+    await this.#tools.lister.finish(name, left.bulk);
+    const seen = await this.#takeOver(name, left);
     this.#seen.set(name, seen);
     return { place: seen.bulk.place, version: String(seen.cas), kept: seen.bulk.kept };
+  }
+
+  /**
+   * From here on every write of the publisher before is refused: what it added and did not come to write down can go.
+   * What this one adds next is named beforehand, for the one who comes after it.
+   */
+  async #takeOver(name: string, left: SeenBulk): Promise<SeenBulk> {
+    const { bulk } = left;
+    const prefix = this.#parts.random(ID_PREFIX_LETTERS);
+    const begun = bulk.series.filter(({ count }) => count > 0);
+    const next: StoredBulk = {
+      ...bulk,
+      series: [...begun, { prefix, count: 0, members: 0 }],
+      open: 0,
+      written: this.#parts.random(NAME_LETTERS),
+    };
+    const seen = await this.#tools.store.write(name, left, next).catch(unlessFull);
+    if (seen === undefined) return left;
+    this.#prefixes.set(name, prefix);
+    await takeBack(this.#parts, bulk.epoch, namesBehind(bulk));
+    return seen;
   }
 
   async publish(drafts: readonly Draft[], step: BulkStep): Promise<BulkKept> {
@@ -115,7 +139,7 @@ export class MemcachedBulks implements Bulks {
       answer.kind === "exists" ? undefined : refusalOf(this.#parts, answer),
     );
     if (added.some(({ answer }) => answer.kind === "full")) {
-      await takeBack(this.#parts, epoch, parcels);
+      await takeBack(this.#parts, epoch, namesOf(parcels));
       throw new MemqError("QUEUE_FULL", fullReason(this.#parts));
     }
     const pairs = parcels.map((parcel, at) => [parcel, refusals[at]] as const);
@@ -151,10 +175,15 @@ export class MemcachedBulks implements Bulks {
     } catch (error) {
       // Unless the answer is missing: then it may stand, and who goes on needs them.
       const isRefused = error instanceof MemqError && error.code !== "BROKER_UNREACHABLE";
-      if (isRefused) await takeBack(this.#parts, next.epoch, added);
+      if (isRefused) await takeBack(this.#parts, next.epoch, namesOf(added));
       throw error;
     }
   }
+}
+
+/** A bulk that was published to its end can be looked at on a full server, too. */
+function unlessFull(error: unknown): undefined {
+  if (!(error instanceof MemqError) || error.code !== "QUEUE_FULL") throw error;
 }
 
 /** What the next state of a bulk is made of. */

@@ -112,11 +112,14 @@ export const full = (parts: Parts): Published => ({
   reason: fullReason(parts),
 });
 
+/** The names of the records of parcels. */
+export const namesOf = (parcels: readonly Parcel[]): readonly string[] => parcels.map(({ name }) => name);
+
 /** Takes records back that nobody lists, so that nobody else knows them. */
 export async function takeBack(
   { session, keys }: Parts,
   epoch: string,
-  parcels: readonly Parcel[],
+  names: readonly string[],
 ): Promise<void> {
-  await session.ask(parcels.map(({ name }) => ({ kind: "delete", key: keys.record(epoch, name) })));
+  await session.ask(names.map((name) => ({ kind: "delete", key: keys.record(epoch, name) })));
 }

@@ -15,6 +15,7 @@ import {
   encodeDrafts,
   entryOf,
   full,
+  namesOf,
   parcelOf,
   refusalOf,
   takeBack,
@@ -111,7 +112,7 @@ export class Publisher {
     const listed = await this.#listed(seen, entries, appended);
     if (listed === "gone") return "gone";
     if (listed === "full") {
-      await takeBack(this.#parts, epoch, kept);
+      await takeBack(this.#parts, epoch, namesOf(kept));
       return answersOf(parcels.map((parcel) => [parcel, full(this.#parts)]));
     }
     return answersOf(parcels.map((parcel, at) => [parcel, this.#refusal(added[at])]));

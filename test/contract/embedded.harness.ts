@@ -146,7 +146,11 @@ export class EmbeddedQueue implements QueueUnderTest {
   /** The counters are what counting gives, and every running task has its holder. */
   assertSound(): void {
     const counters = "waiting, delayed, running, dead";
-    const states = ["0", "1", "2", "3"].map((state) => `coalesce(sum(state = ${state}), 0)`);
+    const held =
+      "EXISTS (SELECT 1 FROM held_range AS r WHERE r.queue = task.queue AND task.id BETWEEN r.first AND r.last)";
+    const states = ["0", "1", "2", "3"].map(
+      (state) => `coalesce(sum(iif(state = 0 AND ${held}, 2, state) = ${state}), 0)`,
+    );
     const counted = this.sql(
       `SELECT queue.id, ${counters}, ${states.join(" || ',' || ")} AS counted FROM queue
        LEFT JOIN task ON task.queue = queue.id GROUP BY queue.id`,
@@ -160,6 +164,8 @@ export class EmbeddedQueue implements QueueUnderTest {
       "SELECT id FROM task WHERE (state = 2) <> (holder IS NOT NULL AND holder IN (SELECT id FROM holder))",
     );
     if (stray.length > 0) throw new Error(`tasks without their holder: ${JSON.stringify(stray)}`);
+    const ownerless = this.sql("SELECT * FROM held_range WHERE holder NOT IN (SELECT id FROM holder)");
+    if (ownerless.length > 0) throw new Error(`ranges without their holder: ${JSON.stringify(ownerless)}`);
     const [check] = this.sql("PRAGMA integrity_check");
     if (check?.["integrity_check"] !== "ok") throw new Error(JSON.stringify(check));
   }

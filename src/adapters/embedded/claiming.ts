@@ -1,5 +1,6 @@
 import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { LEASE_MS } from "../../ports/broker.ts";
+import { holdInRanges } from "./held-ranges.ts";
 import { addHolder, isOnRecord, leaseFrom, prolong } from "./holder.ts";
 import { idleReason, pausedIdle, pausedUntil } from "./idle.ts";
 import type { Owner, Tenure } from "./owner.ts";
@@ -138,13 +139,7 @@ function take(
 ): Pick<Catch, "tenure" | "claims"> {
   const held = tenure ?? newTenure(queue, owner);
   const rows = choice.opened.map(({ row }) => row);
-  queue.connection.run(
-    `UPDATE task SET state = ?, holder = ?, claims = claims + 1
-     WHERE id IN (SELECT value FROM json_each(?))`,
-    STATE.running,
-    held.holder,
-    JSON.stringify(rows.map(({ id }) => id)),
-  );
+  hold(queue, held.holder, rows);
   const delayed = rows.filter(({ state }) => state === STATE.delayed).length;
   queue.count({ waiting: delayed - rows.length, delayed: -delayed, running: rows.length });
   const claims = choice.opened.map(({ row, task }) => {
@@ -152,6 +147,19 @@ function take(
     return { row, claim: { task, receipt, attempt: row.attempts + 1, alone: row.suspect === 1 } };
   });
   return { tenure: held, claims };
+}
+
+function hold(queue: StoredQueue, holder: number, rows: readonly FrontRow[]): void {
+  const { connection } = queue;
+  const others = holdInRanges(connection, { id: holder, queue: queue.number() }, rows);
+  if (others.length === 0) return;
+  connection.run(
+    `UPDATE task SET state = ?, holder = ?, claims = claims + 1
+     WHERE id IN (SELECT value FROM json_each(?))`,
+    STATE.running,
+    holder,
+    JSON.stringify(others.map(({ id }) => id)),
+  );
 }
 
 function newTenure(queue: StoredQueue, owner: Owner): Tenure {

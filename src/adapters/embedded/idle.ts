@@ -1,4 +1,5 @@
 import type { Idle } from "../../ports/broker.ts";
+import { countInRanges } from "./held-ranges.ts";
 import type { Owner } from "./owner.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import type { QueueRow, StoredQueue } from "./stored-queue.ts";
@@ -40,7 +41,7 @@ function heldBy({ connection }: StoredQueue, { tenure }: Owner): number {
     tenure.holder,
     STATE.running,
   );
-  return (row as { count: number }).count;
+  return (row as { count: number }).count + countInRanges(connection, tenure.holder);
 }
 
 /** What this owner may not take while it holds anything. */

@@ -2,6 +2,7 @@ import type { Depth, Page, PageRequest } from "../../ports/broker.ts";
 import { MemqError } from "../../errors.ts";
 import { nameOf } from "../../host/process-identity.ts";
 import type { TaskRecord, TaskState } from "../../task/task.ts";
+import { HELD_IN_RANGE } from "./held-ranges.ts";
 import { nextDueAt, pausedUntil } from "./idle.ts";
 import { STATE } from "./schema.ts";
 import { merge } from "./selection.ts";
@@ -26,11 +27,13 @@ interface StoredRow {
 const MAX_PAGE = 1_000;
 
 const SELECT = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
-  FROM task LEFT JOIN holder ON holder.id = task.holder`;
+  FROM task LEFT JOIN holder ON holder.id = coalesce(task.holder, (
+    SELECT held_range.holder FROM held_range WHERE task.state = 0 AND held_range.queue = task.queue
+    AND task.id BETWEEN held_range.first AND held_range.last))`;
 const PAGE_OF = (condition: string): string =>
   `${SELECT} WHERE task.queue = ? AND ${condition} AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
 
-const WAITING = PAGE_OF("state = 0 AND suspect = 0");
+const WAITING = PAGE_OF(`state = 0 AND suspect = 0 AND NOT ${HELD_IN_RANGE}`);
 const SUSPECT = PAGE_OF("state = 0 AND suspect = 1");
 const DUE = PAGE_OF("state = 1 AND at <= ?");
 const DELAYED = PAGE_OF("state = 1 AND at > ?");
@@ -39,6 +42,10 @@ const DEAD = PAGE_OF("state = 3");
 const RUNNING = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
   FROM holder CROSS JOIN task ON task.holder = holder.id
   WHERE holder.queue = ? AND state = 2 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
+const RUNNING_IN_RANGES = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
+  FROM held_range CROSS JOIN holder ON holder.id = held_range.holder
+  CROSS JOIN task ON task.id BETWEEN held_range.first AND held_range.last
+  WHERE held_range.queue = ? AND +state = 0 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
 
 const PLACE = /^(\d{1,15})\.(\d{1,15})$/;
 
@@ -71,7 +78,7 @@ export function depth(queue: StoredQueue): Promise<Depth> {
 function oldestWaitingAt({ connection }: StoredQueue, number: number, nowMs: number): number | undefined {
   const row = connection.get(
     `SELECT min(at) AS at FROM (
-       SELECT min(at) AS at FROM task WHERE queue = ? AND state = 0 AND suspect = 0
+       SELECT min(at) AS at FROM task WHERE queue = ? AND state = 0 AND suspect = 0 AND NOT ${HELD_IN_RANGE}
        UNION ALL SELECT min(at) FROM task WHERE queue = ? AND state = 0 AND suspect = 1
        UNION ALL SELECT min(at) FROM task WHERE queue = ? AND state = 1 AND at <= ?)`,
     number,
@@ -116,7 +123,7 @@ function rowsIn(queue: StoredQueue, state: TaskState, { number, after, limit }: 
     case "delayed":
       return timed(DELAYED);
     case "running":
-      return plain(RUNNING);
+      return merge(plain(RUNNING), plain(RUNNING_IN_RANGES), limit);
     case "dead":
       return plain(DEAD);
   }
@@ -162,7 +169,7 @@ function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow): TaskRecor
     row.host === null ? undefined : nameOf({ host: row.host, realm: "", pid: row.pid ?? 0, startedAt: "" });
   return {
     id,
-    state: stateOf(row, clock.now()),
+    state: holder === undefined ? stateOf(row, clock.now()) : "running",
     attempts: row.attempts,
     at: row.lease_ends_at ?? row.at,
     ...(decoded.kind === "task" && { task: decoded.task }),
@@ -173,7 +180,7 @@ function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow): TaskRecor
 }
 
 function stateOf({ state, at }: StoredRow, nowMs: number): TaskState {
-  if (state === STATE.running) return "running";
+  if (state === STATE.running) return "running"; // whose holder is not on record any more
   if (state === STATE.dead) return "dead";
   return state === STATE.delayed && at > nowMs ? "delayed" : "waiting";
 }

@@ -1,4 +1,5 @@
 import type { Claim } from "../../ports/broker.ts";
+import { dropRanges, leaveRanges } from "./held-ranges.ts";
 import { isOnRecord, removeHolder } from "./holder.ts";
 import type { Holding, Owner } from "./owner.ts";
 import { STATE } from "./schema.ts";
@@ -13,8 +14,10 @@ export async function release(queue: StoredQueue, owner: Owner, claims: readonly
     if (!isOnRecord(queue.connection, tenure.holder)) return false;
     handBackStarted(queue, tenure.holder, holdings);
     const rest = holdings.filter(({ started }) => !started).map(({ row }) => row);
+    leaveRanges(queue.connection, tenure.holder, rest);
     const count = queue.connection.run(
-      "UPDATE task SET state = ?, holder = NULL WHERE id IN (SELECT value FROM json_each(?)) AND holder = ?",
+      `UPDATE task SET state = ?, holder = NULL, claims = claims + (holder IS NULL)
+       WHERE id IN (SELECT value FROM json_each(?)) AND (holder = ? OR holder IS NULL)`,
       STATE.waiting,
       JSON.stringify(rest),
       tenure.holder,
@@ -34,12 +37,15 @@ export async function leave(queue: StoredQueue, owner: Owner): Promise<boolean> 
   const count = await queue.connection.write("relaxed", () => {
     if (!isOnRecord(queue.connection, tenure.holder)) return 0;
     const started = handBackStarted(queue, tenure.holder, owner.holdings);
-    const rest = queue.connection.run(
-      "UPDATE task SET state = ?, holder = NULL WHERE holder = ? AND state = ?",
-      STATE.waiting,
-      tenure.holder,
-      STATE.running,
-    );
+    const inRanges = dropRanges(queue.connection, tenure.holder);
+    const rest =
+      inRanges +
+      queue.connection.run(
+        "UPDATE task SET state = ?, holder = NULL WHERE holder = ? AND state = ?",
+        STATE.waiting,
+        tenure.holder,
+        STATE.running,
+      );
     queue.count({ running: -rest, waiting: rest });
     removeHolder(queue.connection, tenure.holder);
     return started + rest;
@@ -52,9 +58,11 @@ export async function leave(queue: StoredQueue, owner: Owner): Promise<boolean> 
 function handBackStarted(queue: StoredQueue, holder: number, holdings: readonly Holding[]): number {
   const started = holdings.filter((holding) => holding.started).map(({ row }) => row);
   if (started.length === 0) return 0;
+  leaveRanges(queue.connection, holder, started);
   const count = queue.connection.run(
-    `UPDATE task SET state = ?, holder = NULL, suspect = 0, attempts = attempts - started, started = 0
-     WHERE id IN (SELECT value FROM json_each(?)) AND holder = ?`,
+    `UPDATE task SET state = ?, holder = NULL, suspect = 0, attempts = attempts - started, started = 0,
+       claims = claims + (holder IS NULL)
+     WHERE id IN (SELECT value FROM json_each(?)) AND (holder = ? OR holder IS NULL)`,
     STATE.waiting,
     JSON.stringify(started),
     holder,

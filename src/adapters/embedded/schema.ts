@@ -98,6 +98,29 @@ export const UPGRADES: readonly string[] = [
    CREATE INDEX task_bulk ON task(bulk) WHERE bulk IS NOT NULL;`,
   // On a clock that nobody sets.
   `ALTER TABLE holder ADD COLUMN blocked_until_up INTEGER;`,
+  // A waiting row that stands in a range is running: the view is the only one that says so by itself.
+  `CREATE TABLE held_range(
+     queue INTEGER NOT NULL,
+     first INTEGER NOT NULL,
+     last INTEGER NOT NULL,
+     holder INTEGER NOT NULL,
+     PRIMARY KEY(queue, first)
+   ) STRICT, WITHOUT ROWID;
+   DROP VIEW tasks;
+   CREATE VIEW tasks AS
+     SELECT (SELECT prefix FROM store) || '-' || task.id AS id,
+       queue.name AS queue,
+       CASE task.state WHEN 0 THEN iif(held_range.holder IS NULL, 'waiting', 'running')
+         WHEN 2 THEN 'running' WHEN 3 THEN 'dead'
+         ELSE iif(task.at <= unixepoch('subsec') * 1000, 'waiting', 'delayed') END AS state,
+       strftime('%Y-%m-%d %H:%M:%S', task.at / 1000.0, 'unixepoch') AS at_utc,
+       strftime('%Y-%m-%d %H:%M:%S', task.born / 1000.0, 'unixepoch') AS published_utc,
+       task.attempts, task.key, holder.host || ':' || holder.pid AS holder, task.error, task.body
+     FROM task JOIN queue ON queue.id = task.queue
+     LEFT JOIN held_range ON task.state = 0 AND held_range.queue = task.queue
+       AND task.id BETWEEN held_range.first AND held_range.last
+     LEFT JOIN holder ON holder.id = coalesce(task.holder, held_range.holder)
+     ORDER BY task.queue, task.state, task.at, task.id;`,
 ];
 
 /** The version that this memq reads and writes. */

@@ -1,4 +1,5 @@
 import type { Task } from "../../task/task.ts";
+import { countRanges, HELD_IN_RANGE } from "./held-ranges.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
@@ -11,6 +12,7 @@ export interface FrontRow {
   readonly attempts: number;
   readonly claims: number;
   readonly suspect: number;
+  readonly keyed: boolean;
   readonly body: string;
 }
 
@@ -37,17 +39,22 @@ const MAX_CLAIM_CHARS = 8_000_000;
 const FIRST_STEP = 64;
 
 const WAITING = "state = 0 AND suspect = 0 AND at <= ?";
+const FREE = `${WAITING} AND NOT ${HELD_IN_RANGE}`;
 const SUSPECT = "state = 0 AND suspect = 1 AND at <= ?";
 const DUE = "state = 1 AND at <= ?";
 const PASSING = "AND id NOT IN (SELECT value FROM json_each(?))";
 
-// One text for all rows: handing over each column of each row takes longer than finding them.
+// One text for all rows: handing over each column of each row takes longer than finding them. What was never
+// touched since it was published, as most of them, is told without the columns that say so.
 const ROWS = (state: string, passing: string): string => `
-  SELECT json_group_array(json_array(id, state, at, born, attempts, claims, suspect, body)) AS rows FROM (
-    SELECT id, state, at, born, attempts, claims, suspect, body FROM task
+  SELECT json_group_array(json_array(id, at, body, more)) AS rows FROM (
+    SELECT id, at, body,
+      iif(state = 0 AND suspect = 0 AND born = at AND attempts = 0 AND claims = 0 AND key IS NULL, NULL,
+        state || ',' || born || ',' || attempts || ',' || claims || ',' || suspect || ',' || (key IS NOT NULL)) AS more
+    FROM task
     WHERE queue = ? AND ${state} ${passing} ORDER BY at, id LIMIT ? OFFSET ?)`;
 
-type RowValues = readonly [number, number, number, number, number, number, number, string];
+type RowValues = readonly [id: number, at: number, body: string, more: string | null];
 
 /** The suspects of a queue: started by an owner that died, to be run with nothing beside them. */
 export const suspects =
@@ -59,7 +66,8 @@ export const suspects =
 export const front =
   (queue: StoredQueue, number: number, nowMs: number): Fetch =>
   (limit, passed) => {
-    const waiting = reach(queue, WAITING, { number, untilMs: FOR_EVER, limit, passed });
+    const state = countRanges(queue.connection, number) > 0 ? FREE : WAITING;
+    const waiting = reach(queue, state, { number, untilMs: FOR_EVER, limit, passed });
     const due = reach(queue, DUE, { number, untilMs: nowMs, limit, passed });
     // Of a list that was cut, more may stand before the later rows of the other.
     return upTo(due.cutAt, upTo(waiting.cutAt, merge(waiting.rows, due.rows, limit)));
@@ -95,8 +103,10 @@ function reach({ connection }: StoredQueue, state: string, span: Span): Reach {
   return { rows, cutAt: rows.length < span.limit ? rows.at(-1) : undefined };
 }
 
-function rowOf([id, state, at, born, attempts, claims, suspect, body]: RowValues): FrontRow {
-  return { id, state, at, born, attempts, claims, suspect, body };
+function rowOf([id, at, body, more]: RowValues): FrontRow {
+  const [state = STATE.waiting, born = at, attempts = 0, claims = 0, suspect = 0, keyed = 0] =
+    more === null ? [] : more.split(",").map(Number);
+  return { id, state, at, born, attempts, claims, suspect, keyed: keyed === 1, body };
 }
 
 /** Opens rows until there are `limit` tasks; what cannot be opened is set apart and looked past. */

@@ -1,5 +1,7 @@
 import type { Claim, Settled, Settlement } from "../../ports/broker.ts";
 import type { Outcome } from "../../task/outcome.ts";
+import type { Connection } from "./connection.ts";
+import { dropEmptyRanges, leaveRanges, rangesOf } from "./held-ranges.ts";
 import { isOnRecord } from "./holder.ts";
 import type { Holding, Owner } from "./owner.ts";
 import { STATE } from "./schema.ts";
@@ -63,19 +65,30 @@ async function record(queue: StoredQueue, owner: Owner, endings: readonly Ending
 }
 
 function finish(queue: StoredQueue, holder: number, endings: readonly Ending[]): void {
-  const nowMs = queue.clock.now();
+  const { connection, clock } = queue;
+  const nowMs = clock.now();
   const change = { waiting: 0, delayed: 0, dead: 0 };
   const done: number[] = [];
+  const back: number[] = [];
+  for (const { holding, outcome } of endings) (outcome.kind === "done" ? done : back).push(holding.row);
+  if (back.length > 0) leaveRanges(connection, holder, back);
   for (const { holding, outcome } of endings) {
-    if (outcome.kind === "done") done.push(holding.row);
-    else change[requeue(queue, holding, { holder, outcome, nowMs })]++;
+    if (outcome.kind !== "done") change[requeue(queue, holding, { holder, outcome, nowMs })]++;
   }
-  queue.connection.run(
-    "DELETE FROM task WHERE id IN (SELECT value FROM json_each(?)) AND holder = ?",
-    JSON.stringify(done),
-    holder,
-  );
+  remove(connection, holder, done);
+  dropEmptyRanges(connection, holder);
   queue.count({ ...change, running: -endings.length });
+}
+
+function remove(connection: Connection, holder: number, rows: readonly number[]): void {
+  for (const { first, last } of rangesOf(rows)) {
+    connection.run(
+      "DELETE FROM task WHERE id BETWEEN ? AND ? AND (holder = ? OR holder IS NULL)",
+      first,
+      last,
+      holder,
+    );
+  }
 }
 
 /** Puts a task where its outcome wants it; answers the counter that counts it there. */
@@ -90,8 +103,9 @@ function requeue(
 ): "waiting" | "delayed" | "dead" {
   const { counter, at, error } = placeOf(end.outcome, end.nowMs);
   connection.run(
-    `UPDATE task SET state = ?, at = ?, attempts = ?, error = ?, holder = NULL, suspect = 0, started = 0
-     WHERE id = ? AND holder = ?`,
+    `UPDATE task SET state = ?, at = ?, attempts = ?, error = ?, holder = NULL, suspect = 0, started = 0,
+       claims = claims + (holder IS NULL)
+     WHERE id = ? AND (holder = ? OR holder IS NULL)`,
     STATE[counter],
     at,
     chargedAttempts(holding),

@@ -1,6 +1,8 @@
 import type { Claim, Started, StartOptions } from "../../ports/broker.ts";
+import { leaveRanges } from "./held-ranges.ts";
 import { leaseFrom, prolong } from "./holder.ts";
 import type { Holding, Owner, Tenure } from "./owner.ts";
+import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
 /**
@@ -30,8 +32,12 @@ async function startOnRecord(
   const renewed = await connection.write("synced", () => {
     const lease = leaseFrom(clock.now(), owner);
     if (!prolong(connection, tenure.holder, lease)) return undefined;
+    leaveRanges(connection, tenure.holder, [holding.row]);
     connection.run(
-      "UPDATE task SET attempts = attempts + 1, started = 1 WHERE id = ? AND holder = ? AND started = 0",
+      `UPDATE task SET attempts = attempts + 1, started = 1, claims = claims + (holder IS NULL), state = ?,
+         holder = ? WHERE id = ? AND (holder = ? OR holder IS NULL) AND started = 0`,
+      STATE.running,
+      tenure.holder,
       holding.row,
       tenure.holder,
     );

@@ -1,6 +1,7 @@
 import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
 import type { Connection } from "./connection.ts";
 import { readFlights, removeFlights } from "./flight-journal.ts";
+import { dropRanges } from "./held-ranges.ts";
 import { flightsPath, removeHolder } from "./holder.ts";
 import type { Owner } from "./owner.ts";
 import { STATE } from "./schema.ts";
@@ -83,13 +84,15 @@ const identityOf = (row: HolderRow): ProcessIdentity => ({
  */
 function takeOver(queue: StoredQueue, holder: number): void {
   const { connection } = queue;
-  const flights = readFlights(flightsPath(connection, holder)) ?? [];
+  const started = JSON.stringify(
+    (readFlights(flightsPath(connection, holder)) ?? []).map(({ row, claimNumber }) => [row, claimNumber]),
+  );
   connection.run(
     `UPDATE task SET attempts = attempts + 1, started = 1 WHERE holder = ? AND state = ? AND started = 0
      AND (id, claims) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
     holder,
     STATE.running,
-    JSON.stringify(flights.map(({ row, claimNumber }) => [row, claimNumber])),
+    started,
   );
   const count = connection.run(
     `UPDATE task SET state = ?, suspect = max(suspect, started), started = 0, holder = NULL
@@ -98,6 +101,21 @@ function takeOver(queue: StoredQueue, holder: number): void {
     holder,
     STATE.running,
   );
+  const inRanges = takeOverRanges(connection, holder, started);
   removeHolder(connection, holder);
-  queue.count({ running: -count, waiting: count });
+  queue.count({ running: -count - inRanges, waiting: count + inRanges });
+}
+
+/** The same for what it held in ranges, whose rows it had not touched; answers how many. */
+function takeOverRanges(connection: Connection, holder: number, started: string): number {
+  connection.run(
+    `UPDATE task SET attempts = attempts + 1, claims = claims + 1, suspect = 1
+     WHERE id IN (SELECT value ->> 0 FROM json_each(?1)) AND +state = ?2
+     AND (id, claims + 1) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
+     AND EXISTS (SELECT 1 FROM held_range WHERE holder = ?3 AND task.id BETWEEN first AND last)`,
+    started,
+    STATE.waiting,
+    holder,
+  );
+  return dropRanges(connection, holder);
 }

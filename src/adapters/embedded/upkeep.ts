@@ -2,6 +2,7 @@ import type { Cancelled } from "../../ports/broker.ts";
 import type { TaskState } from "../../task/task.ts";
 import { countRemoved } from "./bulk-removals.ts";
 import type { Durability } from "./connection.ts";
+import { HELD_IN_RANGE } from "./held-ranges.ts";
 import type { Owner } from "./owner.ts";
 import { unfinishedWithKey } from "./publishing.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
@@ -136,12 +137,12 @@ export async function cancel(queue: StoredQueue, owner: Owner, id: string): Prom
 
 function remove(queue: StoredQueue, number: number, row: number): Cancelled {
   const found = queue.connection.get(
-    "SELECT state, bulk FROM task WHERE id = ? AND queue = ?",
+    `SELECT state, bulk, ${HELD_IN_RANGE} AS held FROM task WHERE id = ? AND queue = ?`,
     row,
     number,
-  ) as { state: number; bulk: number | null } | undefined;
+  ) as { state: number; bulk: number | null; held: 0 | 1 } | undefined;
   if (found === undefined) return "absent";
-  if (found.state === STATE.running) return "running";
+  if (found.state === STATE.running || (found.state === STATE.waiting && found.held === 1)) return "running";
   queue.connection.run("DELETE FROM task WHERE id = ?", row);
   countRemoved(queue, [found.bulk]);
   queue.count(found.state === STATE.dead ? { dead: -1 } : { [counterOf(found.state)]: -1 });
@@ -158,7 +159,7 @@ interface Part {
 /** What is stored in which state and counted by which counter; a due task waits, though it is stored as delayed. */
 const STORED_AS: Readonly<Record<TaskState, readonly Part[]>> = {
   waiting: [
-    { stored: "state = 0 AND suspect = 0", counter: "waiting", which: "all" },
+    { stored: `state = 0 AND suspect = 0 AND NOT ${HELD_IN_RANGE}`, counter: "waiting", which: "all" },
     { stored: "state = 0 AND suspect = 1", counter: "waiting", which: "all" },
     { stored: "state = 1", counter: "delayed", which: "due" },
   ],

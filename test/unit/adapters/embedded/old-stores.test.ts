@@ -121,3 +121,25 @@ test("a store of version 3 keeps its bulks and its owners", async () => {
   await opened.close();
   rmSync(join(third, ".."), { recursive: true });
 });
+
+test("a store of version 4 keeps what its owners hold, and owners after them hold in ranges", async () => {
+  const fourth = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(fourth);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v4.db"), join(fourth, "store.db"));
+  const opened = openEmbeddedStore({ folder: fourth });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.depth()).toMatchObject({ waiting: 3, delayed: 1, running: 2, dead: 1 });
+  expect((await queue.list("running", { limit: 9 })).tasks).toMatchObject([
+    { holder: "elsewhere:4", attempts: 1, task: { args: ["running"] } },
+    { holder: "elsewhere:4", attempts: 0, task: { args: ["held"] } },
+  ]);
+  expect(await drain(queue)).toMatchObject([
+    { name: "running", attempt: 2, alone: true },
+    { name: "held", attempt: 1, alone: false },
+    { name: "waiting", attempt: 1, alone: false },
+    { name: "王", attempt: 1, alone: false },
+    { name: "bulk", attempt: 1, alone: false },
+  ]);
+  await opened.close();
+  rmSync(join(fourth, ".."), { recursive: true });
+});

@@ -1,6 +1,7 @@
 import type { MemqError } from "../../errors.ts";
 import { answerOf, refusalError, refusalOf, type Refusal } from "./answers.ts";
-import { encodeOperations, encodePlain, OPCODE, opaqueDistance, type Packet } from "./packets.ts";
+import { OPCODE, opaqueDistance, type Packet } from "./packets.ts";
+import { encodeOperations, encodePlain } from "./requests.ts";
 import type { Answer, Operation } from "./wire.ts";
 
 /** Requests that go out together, and the one promise that waits for their answers. */

@@ -3,7 +3,8 @@ import { Server } from "memjs";
 import type { ServerConfig } from "../../config/config.ts";
 import { MemqError } from "../../errors.ts";
 import { refusalError, refusalOf } from "./answers.ts";
-import { encodePlain, OPCODE, PacketReader, STATUS, type Packet } from "./packets.ts";
+import { OPCODE, PacketReader, STATUS, type Packet } from "./packets.ts";
+import { encodePlain } from "./requests.ts";
 import { addressOf, strangerError, unreachable } from "./strangers.ts";
 
 /** What a link tells of its life: `ready` at most once, then packets; `lost` exactly once unless destroyed. */

@@ -2,7 +2,7 @@ import type { ServerConfig } from "../../config/config.ts";
 import { MemqError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { BatchExchange, StatsExchange, type Asker, type Exchange } from "./exchange.ts";
-import { assertSendable } from "./packets.ts";
+import { assertSendable } from "./requests.ts";
 import { addressOf, unreachable } from "./strangers.ts";
 import type { Answer, Operation, Wire } from "./wire.ts";
 

@@ -1,9 +1,5 @@
-import { MemqError } from "../../errors.ts";
-import type { Operation } from "./wire.ts";
-
-// The binary protocol as memcached's protocol_binary.h has it: 24 bytes of header, then extras, key, value.
-const HEADER_BYTES = 24;
-const REQUEST = 0x80;
+/** The binary protocol as memcached's protocol_binary.h has it: 24 bytes of header, then extras, key, value. */
+export const HEADER_BYTES = 24;
 const RESPONSE = 0x81;
 
 /** The requests that are sent. None is of the quiet kind: every operation is answered, with its cas. */
@@ -35,152 +31,11 @@ export const STATUS = {
   unsupported: 0x83,
 } as const;
 
-const MAX_KEY_BYTES = 250; // memcached's KEY_MAX_LENGTH
-const UNPRINTABLE_OR_BLANK = /[\0-\x20\x7f]/; // the text protocol could never name such a key
-const MAX_TTL_SECONDS = 30 * 86_400; // memcached takes a larger number for a date
-
-// One write of this size gets through any usable network within the time that an answer may take, so
-// that a stalled server is told from a large batch. It also bounds the memory that a batch takes twice.
-const CHUNK_BYTES = 256 * 1024;
-
 // memcached's -I goes up to 1 GiB: what announces more is not memcached.
 const MAX_BODY_BYTES = 2 ** 30 + 1024;
 
 /** How much further than `opaque` the number `later` is; both are 32 bits and wrap. */
 export const opaqueDistance = (opaque: number, later: number): number => (later - opaque) >>> 0;
-
-/** Refuses what memcached would refuse or, worse, take differently. @throws MemqError BUG */
-export function assertSendable(operation: Operation): void {
-  const { key } = operation;
-  if (key === "" || UNPRINTABLE_OR_BLANK.test(key)) {
-    throw new MemqError(
-      "BUG",
-      `${JSON.stringify(key)} cannot be a key: empty, or with blanks or control characters`,
-    );
-  }
-  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
-    throw new MemqError(
-      "BUG",
-      `the key ${JSON.stringify(key)} has ${String(Buffer.byteLength(key))} bytes, memcached takes ${String(MAX_KEY_BYTES)}`,
-    );
-  }
-  // A cas of 0 means "whatever it is now" on the wire.
-  if ("cas" in operation && operation.cas === 0n) {
-    throw new MemqError(
-      "BUG",
-      `${operation.kind} of ${key} with cas 0 would be unconditional (memcached -C keeps no cas)`,
-    );
-  }
-  if ("ttlSeconds" in operation) assertTtl(operation.ttlSeconds, key);
-}
-
-function assertTtl(ttlSeconds: number | undefined, key: string): void {
-  if (ttlSeconds === undefined) return;
-  if (Number.isInteger(ttlSeconds) && ttlSeconds >= 0 && ttlSeconds <= MAX_TTL_SECONDS) return;
-  throw new MemqError(
-    "BUG",
-    `a ttl of ${String(ttlSeconds)} s for ${key} is not a whole number up to 30 days`,
-  );
-}
-
-/** The requests of `operations`, numbered from `opaque`, in pieces fit for one write each. */
-export function* encodeOperations(operations: readonly Operation[], opaque: number): Generator<Buffer> {
-  let number = opaque;
-  for (let from = 0; from < operations.length;) {
-    const piece = nextPiece(operations, from);
-    const writer = new RequestWriter(piece.bytes);
-    for (const operation of operations.slice(from, piece.end)) {
-      writer.write(operation, number);
-      number = (number + 1) >>> 0;
-    }
-    from = piece.end;
-    yield writer.bytes;
-  }
-}
-
-/** A request that is nothing but an opcode, a key and its number: noop, stat. */
-export function encodePlain(opcode: number, key: string, opaque: number): Buffer {
-  const keyBytes = Buffer.byteLength(key);
-  const writer = new RequestWriter(HEADER_BYTES + keyBytes);
-  writer.header({ opcode, opaque, cas: 0n, keyBytes, extrasBytes: 0, valueBytes: 0 });
-  writer.text(key, keyBytes);
-  return writer.bytes;
-}
-
-function nextPiece(operations: readonly Operation[], from: number): { bytes: number; end: number } {
-  let bytes = 0;
-  let end = from;
-  for (const operation of operations.slice(from)) {
-    if (end > from && bytes >= CHUNK_BYTES) break;
-    bytes +=
-      HEADER_BYTES +
-      EXTRAS_BYTES[operation.kind] +
-      Buffer.byteLength(operation.key) +
-      valueBytesOf(operation);
-    end++;
-  }
-  return { bytes, end };
-}
-
-// Flags and expiry, or expiry alone.
-const EXTRAS_BYTES = { get: 0, add: 8, replace: 8, append: 0, delete: 0, touch: 4 } as const;
-
-const valueBytesOf = (operation: Operation): number =>
-  "value" in operation ? Buffer.byteLength(operation.value) : 0;
-
-interface Head {
-  readonly opcode: number;
-  readonly opaque: number;
-  readonly cas: bigint;
-  readonly keyBytes: number;
-  readonly extrasBytes: number;
-  readonly valueBytes: number;
-}
-
-class RequestWriter {
-  readonly bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: number) {
-    this.bytes = Buffer.allocUnsafe(bytes);
-  }
-
-  write(operation: Operation, opaque: number): void {
-    const extrasBytes = EXTRAS_BYTES[operation.kind];
-    const keyBytes = Buffer.byteLength(operation.key);
-    const valueBytes = valueBytesOf(operation);
-    const cas = "cas" in operation ? (operation.cas ?? 0n) : 0n;
-    this.header({ opcode: OPCODE[operation.kind], opaque, cas, keyBytes, extrasBytes, valueBytes });
-    if (extrasBytes === 8) this.#number(0); // flags
-    if (extrasBytes > 0) this.#number("ttlSeconds" in operation ? (operation.ttlSeconds ?? 0) : 0);
-    this.text(operation.key, keyBytes);
-    if ("value" in operation) this.text(operation.value, valueBytes);
-  }
-
-  header(head: Head): void {
-    const { bytes } = this;
-    const at = this.#at;
-    bytes[at] = REQUEST;
-    bytes[at + 1] = head.opcode;
-    bytes.writeUInt16BE(head.keyBytes, at + 2);
-    bytes.writeUInt32BE(head.extrasBytes << 24, at + 4); // data type and vbucket are 0
-    bytes.writeUInt32BE(head.extrasBytes + head.keyBytes + head.valueBytes, at + 8);
-    bytes.writeUInt32BE(head.opaque, at + 12);
-    if (head.cas === 0n) bytes.fill(0, at + 16, at + HEADER_BYTES);
-    else bytes.writeBigUInt64BE(head.cas, at + 16);
-    this.#at = at + HEADER_BYTES;
-  }
-
-  text(text: string | Buffer, bytes: number): void {
-    if (typeof text === "string") this.bytes.write(text, this.#at);
-    else text.copy(this.bytes, this.#at);
-    this.#at += bytes;
-  }
-
-  #number(value: number): void {
-    this.#at = this.bytes.writeUInt32BE(value, this.#at);
-  }
-}
 
 /** One answer of the server. `key` and `value` share memory with what the socket delivered. */
 export interface Packet {
@@ -209,14 +64,16 @@ export class PacketReader {
     this.#pieces.push(piece);
     this.#bytes += piece.length;
     if (this.#bytes < this.#wantedBytes) return startsPacket(this.#pieces[0]);
-    let rest = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces, this.#bytes);
-    let length = packetBytes(rest);
-    for (; length !== undefined && length <= rest.length; length = packetBytes(rest)) {
-      take(readPacket(rest, length));
-      rest = rest.subarray(length);
+    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces, this.#bytes);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let at = 0;
+    let length = packetBytes(view, at);
+    for (; length !== undefined && at + length <= bytes.length; length = packetBytes(view, at)) {
+      take(readPacket(bytes, view, at));
+      at += length;
     }
-    this.#pieces = rest.length === 0 ? [] : [rest];
-    this.#bytes = rest.length;
+    this.#pieces = at === bytes.length ? [] : [bytes.subarray(at)];
+    this.#bytes = bytes.length - at;
     this.#wantedBytes = length ?? 0;
     return length !== undefined;
   }
@@ -225,24 +82,25 @@ export class PacketReader {
 const startsPacket = (bytes: Buffer | undefined): boolean =>
   bytes === undefined || bytes.length === 0 || bytes[0] === RESPONSE;
 
-// How many bytes the first packet needs, as far as can be seen; undefined when it is none.
-function packetBytes(bytes: Buffer): number | undefined {
-  if (!startsPacket(bytes)) return undefined;
-  if (bytes.length < HEADER_BYTES) return HEADER_BYTES;
-  const body = bytes.readUInt32BE(8);
-  const named = bytes.readUInt16BE(2) + bytes.readUInt8(4);
+// How many bytes the packet at this place needs, as far as can be seen; undefined when it is none.
+function packetBytes(view: DataView, at: number): number | undefined {
+  if (at < view.byteLength && view.getUint8(at) !== RESPONSE) return undefined;
+  if (at + HEADER_BYTES > view.byteLength) return HEADER_BYTES;
+  const body = view.getUint32(at + 8);
+  const named = view.getUint16(at + 2) + view.getUint8(at + 4);
   return named > body || body > MAX_BODY_BYTES ? undefined : HEADER_BYTES + body;
 }
 
-function readPacket(bytes: Buffer, length: number): Packet {
-  const keyAt = HEADER_BYTES + bytes.readUInt8(4);
-  const valueAt = keyAt + bytes.readUInt16BE(2);
+function readPacket(bytes: Buffer, view: DataView, at: number): Packet {
+  const keyAt = at + HEADER_BYTES + view.getUint8(at + 4);
+  const valueAt = keyAt + view.getUint16(at + 2);
+  const end = at + HEADER_BYTES + view.getUint32(at + 8);
   return {
-    opcode: bytes.readUInt8(1),
-    status: bytes.readUInt16BE(6),
-    opaque: bytes.readUInt32BE(12),
-    cas: bytes.readBigUInt64BE(16),
+    opcode: view.getUint8(at + 1),
+    status: view.getUint16(at + 6),
+    opaque: view.getUint32(at + 12),
+    cas: view.getBigUint64(at + 16),
     key: keyAt === valueAt ? NOTHING : bytes.subarray(keyAt, valueAt),
-    value: valueAt === length ? NOTHING : bytes.subarray(valueAt, length),
+    value: valueAt === end ? NOTHING : bytes.subarray(valueAt, end),
   };
 }

@@ -13,9 +13,10 @@ const MAX_PART_MS = 30_000;
 export class StallWatch {
   readonly #onStall: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #isOn = false;
   #limitMs = 0;
   #silentMs = 0;
-  #progressAt = 0;
+  #sinceProgressMs = 0;
 
   constructor(onStall: () => void) {
     this.#onStall = onStall;
@@ -24,39 +25,46 @@ export class StallWatch {
   /** Calls `onStall` after `limitMs` without progress; counting starts anew. */
   start(limitMs: number): void {
     this.#limitMs = limitMs;
+    this.#isOn = true;
     this.progress();
-    this.#timer ??= setInterval(() => {
-      this.#tick();
-    }, TICK_MS);
+    if (this.#timer === undefined) this.#timer = setInterval(this.#tick, TICK_MS);
+    else this.#timer.ref();
   }
 
   /** The server answered, or took what it was sent. */
   progress(): void {
     this.#silentMs = 0;
-    this.#progressAt = performance.now();
+    this.#sinceProgressMs = 0;
   }
 
   /** A part of an answer came: progress for now, but not for ever. */
   heard(): void {
-    if (performance.now() - this.#progressAt < MAX_PART_MS) this.#silentMs = 0;
+    if (this.#sinceProgressMs < MAX_PART_MS) this.#silentMs = 0;
   }
 
+  /** The timer itself goes with its next tick: most often the next question comes before that. */
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#isOn = false;
+    this.#timer?.unref();
   }
 
-  #tick(): void {
+  readonly #tick = (): void => {
+    if (!this.#isOn) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
     this.#silentMs += TICK_MS;
+    this.#sinceProgressMs += TICK_MS;
     // Timers come before the sockets in a turn of the event loop, immediates after them.
     if (this.#stalled()) {
       setImmediate(() => {
         if (this.#stalled()) this.#onStall();
       });
     }
-  }
+  };
 
   #stalled(): boolean {
-    return this.#timer !== undefined && this.#silentMs >= this.#limitMs;
+    return this.#isOn && this.#silentMs >= this.#limitMs;
   }
 }

@@ -1,13 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import {
-  encodeOperations,
-  encodePlain,
   OPCODE,
   opaqueDistance,
   PacketReader,
   type Packet,
 } from "../../../../src/adapters/memcached/packets.ts";
+import { encodeOperations, encodePlain } from "../../../../src/adapters/memcached/requests.ts";
 import type { Operation } from "../../../../src/adapters/memcached/wire.ts";
 
 interface Parts {
@@ -180,6 +179,38 @@ describe("the writer", () => {
     const numbers = [0, 1, 2, 3].map((n) => bytes.readUInt32BE(n * 25 + 12));
     expect(numbers).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0, 1]);
     expect(opaqueDistance(2 ** 32 - 2, 1)).toBe(3);
+  });
+
+  test("keys and values are sent as UTF-8, whole, wherever a piece ends", () => {
+    const text = fc.string({ unit: "binary", maxLength: 60 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ key: text, value: text, times: fc.integer({ min: 1, max: 500 }) })),
+        (adds) => {
+          const operations = adds.map(({ key, value, times }): Operation => ({
+            kind: "add",
+            key,
+            value: value.repeat(times),
+          }));
+          const whole = operations.flatMap((operation) => {
+            const { key, value } = operation as { key: string; value: string };
+            const header = Buffer.alloc(32);
+            header.set([0x80, OPCODE.add]);
+            header.writeUInt16BE(Buffer.byteLength(key), 2);
+            header[4] = 8;
+            header.writeUInt32BE(8 + Buffer.byteLength(key) + Buffer.byteLength(value), 8);
+            header[15] = 1;
+            return [header, Buffer.from(key), Buffer.from(value)];
+          });
+          const sent = operations.length === 0 ? [] : [...encodeOperations(operations, 1)];
+          const got = Buffer.concat(sent);
+          for (let at = 0; at < got.length; at += 24 + got.readUInt32BE(at + 8))
+            got.writeUInt32BE(1, at + 12);
+          expect(got.equals(Buffer.concat(whole))).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 
   test("a large batch comes in pieces that are each soon sent", () => {

@@ -5,7 +5,7 @@ const onStall = vi.fn();
 let watch: StallWatch;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   onStall.mockClear();
   watch = new StallWatch(onStall);
 });
@@ -73,4 +73,19 @@ test("after stop nothing is told, not even when the time was up in that turn", a
   watch.stop();
   await pass(5_000);
   expect(onStall).not.toHaveBeenCalled();
+});
+
+test("a watch that is off keeps no timer for longer than a tick", async () => {
+  watch.start(1_000);
+  watch.stop();
+  await pass(200);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a watch that is on again before the tick is on", async () => {
+  watch.start(1_000);
+  watch.stop();
+  watch.start(1_000);
+  await pass(1_100);
+  expect(onStall).toHaveBeenCalled();
 });

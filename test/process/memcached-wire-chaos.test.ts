@@ -46,18 +46,24 @@ const history = fc.array(
 
 const valueOf = (key: string): string => `value of ${key}`.padEnd(100, ".");
 
-/** Adds and gets `count` fresh keys; undefined when nothing was sent. */
+/** Adds and gets `count` fresh keys, and adds and deletes as many; undefined when nothing was sent. */
 async function addAndGet(wire: Wire, prefix: string, count: number): Promise<Answers | undefined> {
   const keys = Array.from({ length: count }, (_, n) => `${prefix}:${String(n)}`);
-  const operations = keys.flatMap((key): Operation[] => [
-    { kind: "add", key, value: valueOf(key) },
+  const operations = keys.flatMap((key, n): Operation[] => [
+    n % 2 === 0 ? { kind: "add", key, value: valueOf(key) } : casless(key),
     { kind: "append", key, value: "!" },
     { kind: "get", key },
+    casless(goneOf(key)),
+    { kind: "delete", key: goneOf(key) },
   ]);
   const answers = await wire.batch(operations).catch(() => undefined);
   expect(answers?.length ?? operations.length).toBe(operations.length);
   return answers && { keys, answers };
 }
+
+const PER_KEY = 5;
+const goneOf = (key: string): string => `${key}:gone`;
+const casless = (key: string): Operation => ({ kind: "add", key, value: valueOf(key), casless: true });
 
 interface Answers {
   readonly keys: readonly string[];
@@ -91,8 +97,11 @@ async function checkTruth(outcomes: readonly (Answers | undefined)[]): Promise<v
   for (const outcome of outcomes) {
     if (outcome === undefined) continue;
     const kept = await direct.batch(outcome.keys.map((key): Operation => ({ kind: "get", key })));
+    const left = await direct.batch(
+      outcome.keys.map((key): Operation => ({ kind: "get", key: goneOf(key) })),
+    );
     for (const [n, key] of outcome.keys.entries()) {
-      const [added, appended, got] = outcome.answers.slice(3 * n, 3 * n + 3);
+      const [added, appended, got, came, went] = outcome.answers.slice(PER_KEY * n, PER_KEY * (n + 1));
       const now = kept[n]?.kind === "ok" ? kept[n].value?.toString() : undefined;
       // Nothing was sent twice: not even a doubtful append is there twice.
       expect([undefined, valueOf(key), `${valueOf(key)}!`]).toContain(now);
@@ -101,6 +110,9 @@ async function checkTruth(outcomes: readonly (Answers | undefined)[]): Promise<v
       if (appended?.kind === "ok") expect(now).toBe(`${valueOf(key)}!`);
       if (got?.kind === "ok") expect(got.value?.toString()).toBe(`${valueOf(key)}!`);
       else expect(got).toEqual({ kind: "unknown" });
+      expect(["ok", "unknown"]).toContain(came?.kind);
+      expect(["ok", "unknown"]).toContain(went?.kind);
+      if (went?.kind === "ok") expect(left[n]).toEqual({ kind: "missing" });
     }
   }
   direct.close();

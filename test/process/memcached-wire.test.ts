@@ -58,6 +58,26 @@ describe("the operations", () => {
     expect(await textOf(wire, key("a"))).toBe("one");
   });
 
+  test("among many that are done, those that are not say so in their place", async () => {
+    const wire = open();
+    await ask(wire, { kind: "add", key: key("1"), value: "there" });
+    const casless = (name: string): Operation => ({ kind: "add", key: key(name), value: "x", casless: true });
+    const deletes = (name: string, cas?: bigint): Operation => ({
+      kind: "delete",
+      key: key(name),
+      ...(cas !== undefined && { cas }),
+    });
+    const added = await wire.batch(["0", "1", "2", "3"].map(casless));
+    expect(kinds(added)).toEqual(["ok", "exists", "ok", "ok"]);
+    const gone = [deletes("0"), deletes("none"), deletes("1", 1n), deletes("2"), deletes("none")];
+    expect(kinds(await wire.batch(gone))).toEqual(["ok", "missing", "exists", "ok", "missing"]);
+    expect(await textOf(wire, key("1"))).toBe("there");
+    const left = await wire.batch(
+      ["0", "2", "3"].map((name): Operation => ({ kind: "get", key: key(name) })),
+    );
+    expect(kinds(left)).toEqual(["missing", "missing", "ok"]);
+  });
+
   test("add with a ttl keeps the value for that long only", async () => {
     const wire = open();
     await wire.batch([

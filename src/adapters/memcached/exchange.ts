@@ -1,7 +1,7 @@
 import type { MemqError } from "../../errors.ts";
 import { answerOf, refusalError, refusalOf, type Refusal } from "./answers.ts";
 import { OPCODE, opaqueDistance, type Packet } from "./packets.ts";
-import { encodeOperations, encodePlain } from "./requests.ts";
+import { encodeOperations, encodePlain, isQuiet, opcodeOf } from "./requests.ts";
 import type { Answer, Operation } from "./wire.ts";
 
 /** Requests that go out together, and the one promise that waits for their answers. */
@@ -22,6 +22,8 @@ export interface Asker<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: MemqError) => void;
 }
+
+const DONE: Answer = { kind: "ok", cas: 0n };
 
 /** The exchange of `Wire.batch`; `operations` is not empty. */
 export class BatchExchange implements Exchange {
@@ -44,15 +46,26 @@ export class BatchExchange implements Exchange {
   }
 
   take(packet: Packet): "more" | "complete" | "stray" {
-    // The server answers in order: any other number is not an answer to what was asked.
-    const index = this.#answers.length;
+    const index = opaqueDistance(this.#firstOpaque, packet.opaque);
     const operation = this.#operations[index];
-    if (operation === undefined || opaqueDistance(this.#firstOpaque, packet.opaque) !== index) return "stray";
-    if (packet.opcode !== OPCODE[operation.kind]) return "stray";
+    const isLast = index === this.requests - 1;
+    if (operation === undefined || packet.opcode !== opcodeOf(operation, isLast)) return "stray";
+    if (!this.#passOverTo(index)) return "stray";
     this.#note(answerOf(operation.kind, packet));
-    if (this.#answers.length < this.requests) return "more";
+    if (!isLast) return "more";
     this.#settle();
     return "complete";
+  }
+
+  /** The server answers in order: what it passes over was done without a word, or this answers something else. */
+  #passOverTo(index: number): boolean {
+    const from = this.#answers.length;
+    for (let at = from; at < index; at++) {
+      const operation = this.#operations[at];
+      if (operation === undefined || !isQuiet(operation, false)) return false;
+    }
+    for (let at = from; at < index; at++) this.#answers.push(DONE);
+    return from <= index;
   }
 
   abandon(error: MemqError, begun: boolean): void {

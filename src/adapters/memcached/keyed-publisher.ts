@@ -71,7 +71,7 @@ export class KeyedPublisher {
 
   /** The operation that adds its record; hand its answer to `add`. */
   adding({ key, stored }: Wish): Operation {
-    return { kind: "add", key, value: encodeRecord(stored) };
+    return { kind: "add", key, value: encodeRecord(stored), casless: true };
   }
 
   wish(epoch: string, encoded: Encoded): Wish {

@@ -2,7 +2,7 @@
 export const HEADER_BYTES = 24;
 const RESPONSE = 0x81;
 
-/** The requests that are sent. None is of the quiet kind: every operation is answered, with its cas. */
+/** The requests that are sent. Those of the quiet kind are answered only when they were not done. */
 export const OPCODE = {
   get: 0x00,
   add: 0x02,
@@ -11,6 +11,8 @@ export const OPCODE = {
   noop: 0x0a,
   append: 0x0e,
   stat: 0x10,
+  addQuietly: 0x12,
+  deleteQuietly: 0x14,
   touch: 0x1c,
   saslList: 0x20,
   saslAuth: 0x21,

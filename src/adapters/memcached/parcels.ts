@@ -66,6 +66,7 @@ export const addingParcel = ({ keys }: Parts, epoch: string, { name, value }: Pa
   kind: "add",
   key: keys.record(epoch, name),
   value,
+  casless: true,
 });
 
 /** How a parcel stands in a list. */

@@ -61,12 +61,29 @@ function assertTtl(ttlSeconds: number | undefined, key: string): void {
   );
 }
 
+/**
+ * Whether the operation is sent such that only its failure is answered. The last of a batch never is: its answer says
+ * that the others are done.
+ */
+export const isQuiet = (operation: Operation, isLast: boolean): boolean =>
+  !isLast && (operation.kind === "delete" || (operation.kind === "add" && operation.casless === true));
+
+/** What an operation is called on the wire; `isLast` of its batch. */
+export function opcodeOf(operation: Operation, isLast: boolean): number {
+  const { kind } = operation;
+  if (!isQuiet(operation, isLast)) return OPCODE[kind];
+  return kind === "add" ? OPCODE.addQuietly : OPCODE.deleteQuietly;
+}
+
 /** The requests of `operations`, numbered from `opaque`, in pieces fit for one write each. */
 export function* encodeOperations(operations: readonly Operation[], opaque: number): Generator<Buffer> {
   let number = opaque;
   for (let from = 0; from < operations.length;) {
     const writer = new RequestWriter(roomFor(operations, from));
-    for (; from < operations.length && writer.write(operations[from] as Operation, number); from++) {
+    for (; from < operations.length; from++) {
+      const operation = operations[from] as Operation;
+      const opcode = opcodeOf(operation, from === operations.length - 1);
+      if (!writer.write(operation, { opcode, opaque: number })) break;
       number = (number + 1) >>> 0;
     }
     yield writer.bytes;
@@ -109,6 +126,11 @@ const bytesOf = (operation: Operation): number =>
   Buffer.byteLength(operation.key) +
   ("value" in operation ? Buffer.byteLength(operation.value) : 0);
 
+interface Head {
+  readonly opcode: number;
+  readonly opaque: number;
+}
+
 /** Writes requests one behind the other: once per task and operation, so without anything that can be spared. */
 class RequestWriter {
   readonly #bytes: Buffer;
@@ -126,7 +148,7 @@ class RequestWriter {
   }
 
   /** False: there is no room for it. */
-  write(operation: Operation, opaque: number): boolean {
+  write(operation: Operation, { opcode, opaque }: Head): boolean {
     if (!this.#hasRoomFor(operation)) return false;
     const began = this.#at;
     const extrasBytes = EXTRAS_BYTES[operation.kind];
@@ -137,7 +159,7 @@ class RequestWriter {
     this.#key(operation.key);
     const keyBytes = this.#at - keyAt;
     if ("value" in operation) this.#value(operation.value);
-    this.#header(began, { operation, opaque, keyBytes });
+    this.#header(began, { operation, opcode, opaque, keyBytes });
     return true;
   }
 
@@ -150,12 +172,16 @@ class RequestWriter {
 
   #header(
     at: number,
-    request: { readonly operation: Operation; readonly opaque: number; readonly keyBytes: number },
+    {
+      operation,
+      opcode,
+      opaque,
+      keyBytes,
+    }: Head & { readonly operation: Operation; readonly keyBytes: number },
   ): void {
-    const { operation, opaque, keyBytes } = request;
     const view = this.#view;
     view.setUint8(at, REQUEST);
-    view.setUint8(at + 1, OPCODE[operation.kind]);
+    view.setUint8(at + 1, opcode);
     view.setUint16(at + 2, keyBytes);
     view.setUint32(at + 4, EXTRAS_BYTES[operation.kind] << 24); // data type and vbucket are 0
     view.setUint32(at + 8, this.#at - at - HEADER_BYTES);

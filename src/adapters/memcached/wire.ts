@@ -34,6 +34,8 @@ export type Operation =
       readonly key: string;
       readonly value: Buffer | string;
       readonly ttlSeconds?: number;
+      /** Nobody asks for the cas of what was added: it may be answered as 0, and the server has less to say. */
+      readonly casless?: true;
     }
   | { readonly kind: "replace"; readonly key: string; readonly value: Buffer | string; readonly cas: bigint }
   | { readonly kind: "append"; readonly key: string; readonly value: Buffer | string }
@@ -41,7 +43,7 @@ export type Operation =
   | { readonly kind: "touch"; readonly key: string; readonly ttlSeconds: number };
 
 export type Answer =
-  /** `cas` of the item as it is now (0 after delete and touch); `value` for get. */
+  /** `cas` of the item as it is now (0 after delete, touch and an add that is casless); `value` for get. */
   | { readonly kind: "ok"; readonly cas: bigint; readonly value?: Buffer }
   /**
    * No such item (get, replace, append, delete, touch). memcached answers the same to an append for which

@@ -134,6 +134,14 @@ describe("the reader", () => {
 
 const NONE = Buffer.alloc(0);
 
+function opcodesIn(requests: Buffer): readonly number[] {
+  const opcodes: number[] = [];
+  for (let at = 0; at < requests.length; at += 24 + requests.readUInt32BE(at + 8)) {
+    opcodes.push(requests.readUInt8(at + 1));
+  }
+  return opcodes;
+}
+
 describe("the writer", () => {
   const encode = (operations: readonly Operation[], opaque: number): Buffer =>
     Buffer.concat([...encodeOperations(operations, opaque)]);
@@ -167,6 +175,19 @@ describe("the writer", () => {
     ],
   ])("%s as the protocol has it", (_, operation, hex) => {
     expect(encode([operation], 5).toString("hex")).toBe(hex.replaceAll(" ", ""));
+  });
+
+  test("of several, deletes and casless adds ask for an answer only when they fail, but for the last one", () => {
+    const opcodes = (operations: readonly Operation[]): readonly number[] =>
+      operations.length === 0
+        ? []
+        : [...encodeOperations(operations, 1)].flatMap((piece) => opcodesIn(piece));
+    const gone: Operation = { kind: "delete", key: "k", cas: 3n };
+    const added: Operation = { kind: "add", key: "k", value: "v" };
+    const casless: Operation = { ...added, casless: true };
+    expect(opcodes([gone])).toEqual([0x04]);
+    expect(opcodes([gone, gone])).toEqual([0x14, 0x04]);
+    expect(opcodes([casless, gone, added, casless])).toEqual([0x12, 0x14, 0x02, 0x02]);
   });
 
   test("a request without more has its key alone", () => {

@@ -1,4 +1,12 @@
-export { open, Memq, type OpenOptions, type PublishManyTo, type PublishTo, type RunOptions } from "./memq.ts";
+export {
+  open,
+  Memq,
+  type OpenOptions,
+  type PublishManyTo,
+  type PublishTo,
+  type RunOptions,
+  type WorkOptions,
+} from "./memq.ts";
 export { retryLater, giveUp, pauseQueue } from "./task/outcome.ts";
 export { task, type TaskContext } from "./run/task-context.ts";
 export { MemqError, type ErrorCode } from "./errors.ts";

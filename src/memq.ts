@@ -12,6 +12,7 @@ import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
 import type { Limits } from "./run/budget.ts";
 import type { RunOptions } from "./run/run-options.ts";
+import type { WorkOptions } from "./run/work-options.ts";
 import type { Chronicle } from "./run/chronicle.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
@@ -39,7 +40,7 @@ export interface PublishManyTo extends PublishTo {
   readonly onOutcome?: OnOutcome;
 }
 
-export type { RunOptions };
+export type { RunOptions, WorkOptions };
 
 /** A configuration in use. The commands are thin shells over it. */
 export class Memq {
@@ -82,15 +83,28 @@ export class Memq {
   async run(options: RunOptions = {}): Promise<RunReport> {
     const { assertRunOptions } = await import("./run/run-options.ts");
     assertRunOptions(options);
-    this.#assertOpen();
-    const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
-    const { Budget, cgroupMemoryLimit } = await import("./run/budget.ts");
     const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
-    const { Chronicle } = await import("./run/chronicle.ts");
-    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), this.#clock);
-    const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf });
-    const runs = queues.map((queue) => this.#queueRun(queue, { budget, chronicle, options }));
+    const { runs, chronicle } = await this.#queueRuns(options);
     return chronicle.end(await (options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs)));
+  }
+
+  /**
+   * Works on queues until `stop` or `leave` is aborted or a limit is reached, woken by what is published. Never
+   * rejects for one queue's fault: what keeps one from being served is told, and tried again.
+   */
+  async work(options: WorkOptions = {}): Promise<RunReport> {
+    const { splitWorkOptions } = await import("./run/work-options.ts");
+    const { care, run } = splitWorkOptions(options);
+    const [{ workOn }, { QueueWorkers }] = await Promise.all([
+      import("./run/worker.ts"),
+      import("./host/queue-workers.ts"),
+    ]);
+    const { runs, chronicle } = await this.#queueRuns(run, { worker: true });
+    const queues = runs.map((one) => {
+      const { name, storePath } = this.queueConfig(one.queue);
+      return { ...one, workers: new QueueWorkers({ storePath, queue: name }) };
+    });
+    return chronicle.end(await workOn(queues, { ...care, ownsProcess: run.ownsProcess === true }));
   }
 
   /** The broker of a queue, to look at it and to manage it. */
@@ -154,6 +168,19 @@ export class Memq {
     return makePublisher({ broker, codec, clock: this.#clock });
   }
 
+  async #queueRuns(options: RunOptions, { worker = false } = {}): Promise<QueueRuns> {
+    this.#assertOpen();
+    const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
+    const [{ Budget, cgroupMemoryLimit }, { Chronicle }] = await Promise.all([
+      import("./run/budget.ts"),
+      import("./run/chronicle.ts"),
+    ]);
+    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), this.#clock);
+    const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf, worker });
+    const runs = queues.map((queue) => this.#queueRun(queue, { budget, chronicle, options }));
+    return { runs, chronicle };
+  }
+
   #queueRun(config: QueueConfig, { budget, chronicle, options }: OneRun): QueueRun {
     return {
       queue: config.name,
@@ -170,6 +197,12 @@ export class Memq {
       ...chronicle.of(config, { tell: options.listener ?? ignore, say: options.say ?? toStderr }),
     };
   }
+}
+
+/** The queues of a run or a worker, and who tells of them. */
+interface QueueRuns {
+  readonly runs: readonly QueueRun[];
+  readonly chronicle: Chronicle;
 }
 
 /** What the queues of one run share. */

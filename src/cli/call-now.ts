@@ -69,7 +69,10 @@ async function guarded(
 
 async function dispatched(session: Session, memq: Memq, claim: Claim): Promise<Ending> {
   const queue = memq.queueConfig(session.parsed.text("queue"));
-  const dispatcher = new Dispatcher(await memq.registry(queue.name), queue.name, session.complain);
+  const dispatcher = new Dispatcher(await memq.registry(queue.name), {
+    queue: queue.name,
+    say: session.complain,
+  });
   const target = dispatcher.target(claim.task.class ?? queue.className, claim.task.method);
   if (typeof target === "string") throw new MemqError("HANDLER_MISSING", target);
   const timeoutMs = span(session.parsed, "timeout") ?? target.settings.timeoutMs ?? queue.timeoutMs;

@@ -53,7 +53,7 @@ async function attempted<T>(errors: MemqError[], work: () => Promise<T>): Promis
 
 /** Makes the instance that a run would make of the queue's class, and closes it. @throws MemqError HANDLER_MISSING */
 async function construct(registry: Registry, { name, className }: QueueConfig): Promise<void> {
-  const dispatcher = new Dispatcher(registry, name, () => undefined);
+  const dispatcher = new Dispatcher(registry, { queue: name, say: () => undefined });
   dispatcher.prepare(className);
   const faults: unknown[] = [];
   await dispatcher.close((error) => faults.push(error));

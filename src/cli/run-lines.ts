@@ -25,6 +25,7 @@ export function describeThrown(thrown: unknown, verbose: boolean): string {
 /** What a run says of an event on stderr; undefined = nothing. */
 export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): string | undefined {
   const at = `memq ${event.queue}`;
+  if (isAside(event)) return asideLine(at, event, verbose);
   switch (event.kind) {
     case "retry":
     case "dead":
@@ -39,8 +40,6 @@ export function eventLine(event: RunEvent, verbose: boolean, nowMs: number): str
       return findingLine(at, event.finding, verbose);
     case "loss":
       return lossLine(at, event.loss);
-    case "stray":
-      return strayLine(at, event, verbose);
   }
 }
 
@@ -51,17 +50,33 @@ export function likeness(event: RunEvent): { readonly from: string; readonly abo
   return { from: `memq ${event.queue}`, about: `${method}${error}` };
 }
 
-const LIKENESS: Readonly<Record<Exclude<RunEvent["kind"], "retry" | "dead" | "stray">, string>> = {
-  done: "done",
-  handedBack: "handed back",
-  leaseLost: "its lease was lost",
-  cancelled: "cancelled",
-  finding: "found in the queue",
-  loss: "tasks were lost",
-};
+const LIKENESS: Readonly<Record<Exclude<RunEvent["kind"], "retry" | "dead" | "stray" | "unserved">, string>> =
+  {
+    done: "done",
+    handedBack: "handed back",
+    leaseLost: "its lease was lost",
+    cancelled: "cancelled",
+    finding: "found in the queue",
+    loss: "tasks were lost",
+    hung: "its handler goes on",
+  };
 
-const strayLine = (at: string, { error }: Of<"stray">, verbose: boolean): string =>
-  `${at}: an error outside any task: ${describeThrown(error, verbose)}`;
+/** What is no task's outcome, and nothing that was found. */
+type Aside = Of<"stray" | "hung" | "unserved">;
+
+const isAside = (event: RunEvent): event is Aside =>
+  event.kind === "stray" || event.kind === "hung" || event.kind === "unserved";
+
+function asideLine(at: string, event: Aside, verbose: boolean): string {
+  switch (event.kind) {
+    case "stray":
+      return `${at}: an error outside any task: ${describeThrown(event.error, verbose)}`;
+    case "hung":
+      return `${at}: ${taskName(event)} goes on though its time was up, and ignores its signal: this worker is replaced`;
+    case "unserved":
+      return `${at}: cannot be worked on, and is tried again until it can: ${describeThrown(event.error, verbose)}`;
+  }
+}
 
 type Of<K extends RunEvent["kind"]> = Extract<RunEvent, { readonly kind: K }>;
 

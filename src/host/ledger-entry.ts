@@ -12,6 +12,8 @@ export interface Began {
   readonly queue: string;
   readonly at: number;
   readonly who: ProcessIdentity;
+  /** It is a worker's. */
+  readonly worker?: true;
 }
 
 /** A run ended its work on a queue, or could not begin it. */
@@ -23,6 +25,8 @@ export interface EndedWork {
   readonly host: string;
   readonly pid: number;
   readonly startedAt: number;
+  /** It was a worker's. */
+  readonly worker?: true;
   /** How long it worked: without the time it waited for a slot, or for what fell due later. */
   readonly workedMs: number;
   readonly done: number;

@@ -1,10 +1,10 @@
-import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { countEmptyRun, emptyRuns, type EmptyRuns } from "./empty-runs.ts";
 import { Ledger } from "./ledger.ts";
 import type { Began, EndedWork, LedgerEntry } from "./ledger-entry.ts";
 import { makeGroupFolder } from "./group-file.ts";
 import { livenessOf, nameOf, thisProcess } from "./process-identity.ts";
+import { realmName, sweepOldRealms } from "./realm.ts";
 import {
   slotHolders,
   takeSlot,
@@ -33,6 +33,7 @@ export interface QueueOnHost {
 export class QueueRuns {
   readonly #queue: string;
   readonly #run: string;
+  readonly #kind: Pick<Began, "worker">;
   readonly #folder: string;
   readonly #slots: string;
   readonly #empty: string;
@@ -44,12 +45,13 @@ export class QueueRuns {
   #fault: unknown;
   readonly #stuck: StuckRun[] = [];
 
-  /** `run`: the name of the run that asks; the same for all its queues. */
-  constructor({ storePath, queue }: QueueOnHost, run = "") {
+  /** `run`: the name of the run that asks; the same for all its queues. `worker`: it is a worker's. */
+  constructor({ storePath, queue }: QueueOnHost, run = "", { worker = false } = {}) {
     const folder = join(storePath, "runs");
     this.#folder = folder;
     this.#queue = queue;
     this.#run = run;
+    this.#kind = worker ? { worker } : {};
     this.#slots = join(folder, `${queue}@${realmName()}`);
     this.#empty = join(folder, "empty");
     this.#ledger = new Ledger(folder);
@@ -117,6 +119,7 @@ export class QueueRuns {
       queue: this.#queue,
       at: nowMs,
       who: thisProcess(),
+      ...this.#kind,
     };
     this.#trySync(() => {
       this.#ledger.append(began);
@@ -140,6 +143,7 @@ export class QueueRuns {
       pid,
       startedAt: this.#startedAt,
       workedMs: Math.round(this.#workedMs),
+      ...this.#kind,
       ...work,
     };
     this.#trySync(() => {
@@ -201,30 +205,3 @@ export const isGone = ({ who }: Began): boolean => {
   const liveness = livenessOf(who);
   return liveness !== "running" && liveness !== "stopped";
 };
-
-/**
- * Slots are shared by processes that see each other's pids: those of one boot of one host, and one container.
- * After a reboot nothing of before counts.
- */
-function realmName(): string {
-  const { host, realm } = thisProcess();
-  return `${host}-${realm}`.replace(/[^\w.-]+/g, "-").slice(0, MOST_REALM_LENGTH);
-}
-
-// With a queue's name and what stands around it a file name of at most 255 bytes.
-const MOST_REALM_LENGTH = 130;
-
-// No run lasts so long, and no host in use rests so long.
-const OLD_REALM_MS = 30 * 86_400_000;
-
-/** The folders of boots and containers that are no more. */
-function sweepOldRealms(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (!name.includes("@")) continue;
-    const path = join(folder, name);
-    const status = statSync(path, { throwIfNoEntry: false });
-    if (status !== undefined && status.mtimeMs < Date.now() - OLD_REALM_MS) {
-      rmSync(path, { recursive: true, force: true });
-    }
-  }
-}

@@ -10,6 +10,8 @@ export interface RunRecord {
   /** `host:pid`. */
   readonly who: string;
   readonly startedAt: number;
+  /** It is a worker's. */
+  readonly worker?: true;
   /** "running": it has not ended. "killed": its process is gone and never said how it ended. */
   readonly state: "ended" | "running" | "killed" | "unknown";
   /** Absent unless it ended. */
@@ -32,13 +34,16 @@ const endedRecord = (end: EndedWork): RunRecord => ({
   queue: end.queue,
   who: `${end.host}:${String(end.pid)}`,
   startedAt: end.startedAt,
+  ...kindOf(end),
   state: "ended",
   end,
 });
 
+const kindOf = ({ worker }: LedgerEntry): Pick<RunRecord, "worker"> => (worker === true ? { worker } : {});
+
 function begunRecord(began: Extract<LedgerEntry, { readonly kind: "began" }>): RunRecord {
   const { run, queue, at, who } = began;
-  return { run, queue, who: nameOf(who), startedAt: at, state: stateOf(began) };
+  return { run, queue, who: nameOf(who), startedAt: at, ...kindOf(began), state: stateOf(began) };
 }
 
 function stateOf(began: Extract<LedgerEntry, { readonly kind: "began" }>): RunRecord["state"] {

@@ -62,6 +62,13 @@ export async function takeSlot(path: string, request: SlotRequest): Promise<Slot
   }
 }
 
+/** Takes a place that nobody is refused. Those who do so are in no order. */
+export function postSlot(path: string): RunSlot {
+  const folder = new SlotFolder(path);
+  folder.prepare();
+  return slotOf(folder, folder.post(entryId(), 0));
+}
+
 /** The runs that hold a slot now, or wait for one, in order. */
 export const slotHolders = (path: string): readonly SlotHolder[] => {
   const folder = new SlotFolder(path);
@@ -90,8 +97,7 @@ async function untilFree(
  */
 function drawTicket(folder: SlotFolder): Entry {
   folder.prepare();
-  const { pid, startedAt } = thisProcess();
-  const id = `${String(pid)}.${startedAt}.${Math.random().toString(16).slice(2, 10)}`;
+  const id = entryId();
   for (;;) {
     const beganMs = performance.now();
     const mine = chooseTicket(folder, id);
@@ -99,6 +105,11 @@ function drawTicket(folder: SlotFolder): Entry {
     if (performance.now() - beganMs < CHOOSING_MS / 2) return mine;
     folder.leave(mine);
   }
+}
+
+function entryId(): string {
+  const { pid, startedAt } = thisProcess();
+  return `${String(pid)}.${startedAt}.${Math.random().toString(16).slice(2, 10)}`;
 }
 
 function chooseTicket(folder: SlotFolder, id: string): Entry {

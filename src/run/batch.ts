@@ -6,7 +6,7 @@ import { MAX_TIMER_MS, type Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
 import { attempt, type AttemptParts } from "./attempt.ts";
 import type { Budget, LimitReached } from "./budget.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type CallWatch } from "./dispatcher.ts";
 import { leavePace } from "./pace.ts";
 import { proceed } from "./proceed.ts";
 import type { Registry } from "./registry.ts";
@@ -38,24 +38,42 @@ export interface BatchParts {
   readonly attemptBegins?: (timeoutMs: number) => void;
   /** Told now and then, as long as the process gets to do anything at all. */
   readonly onRenew?: () => void;
+  /** A worker's: where nothing can be claimed it waits for more. Absent: the batch ends then. */
+  readonly stays?: Staying;
+}
+
+/** How a worker's batch stays. */
+export interface Staying {
+  /** Aborted: claim no more, hand back what is not started; what runs may finish. */
+  readonly leave: AbortSignal;
+  /** Told of each call of a handler. */
+  readonly watch?: CallWatch | undefined;
+  /** Told when the handlers are there and the work begins. */
+  readonly onReady?: () => void;
 }
 
 /** Why a run of a queue ended. "full": as many runs as may be work on it already. */
 export type BatchEnd = Idle["kind"] | LimitReached | "full";
 
+// Why a worker waits for more, and how long it does before it tries to claim all the same.
+const IDLE: readonly BatchEnd[] = ["empty", "paused", "held", "due"] satisfies readonly Idle["kind"][];
+const LONGEST_REST_MS = 60_000;
+
 /** Drains one queue: claims, runs and settles until nothing can be claimed or a limit is reached. */
 export async function drain(parts: BatchParts): Promise<BatchEnd> {
   assertConcurrency(parts.concurrency);
-  const nothing = nothingToDo(await parts.broker.depth(), parts.clock.now());
-  if (nothing !== undefined) return nothing;
+  const nothing = parts.stays ?? nothingToDo(await parts.broker.depth(), parts.clock.now());
+  if (typeof nothing === "string") return nothing;
   const refused = await parts.admit?.();
   if (refused !== undefined) return refused;
   setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
   const registry = await unlessStopped(parts.registry(), parts.stop);
   if (registry === undefined) return "stopped";
-  const dispatcher = new Dispatcher(registry, parts.broker.queue, parts.say);
+  const { queue } = parts.broker;
+  const dispatcher = new Dispatcher(registry, { queue, say: parts.say, watch: parts.stays?.watch });
   // A class that cannot be made stops the run before it takes a task.
   dispatcher.prepare(parts.className);
+  parts.stays?.onReady?.();
   return new Batch(parts, dispatcher).drain();
 }
 
@@ -108,6 +126,7 @@ class Batch {
     this.#renewing = setInterval(this.#renew, LEASE_MS / 3);
     this.#timeUp = this.#atTimeUp();
     parts.stop.addEventListener("abort", this.#onStop, { once: true });
+    parts.stays?.leave.addEventListener("abort", this.#onLeave, { once: true });
   }
 
   /** Whatever fails, what is held is handed back and the handlers are closed; then the first failure is thrown. */
@@ -121,13 +140,22 @@ class Batch {
   async #rounds(): Promise<BatchEnd | undefined> {
     while (this.#failure === undefined) {
       const end = await this.#supply.open();
-      if (end !== undefined) return end;
+      if (end !== undefined) {
+        if (!this.#isStaying(end)) return end;
+        await this.#supply.wait(LONGEST_REST_MS);
+        continue;
+      }
       await Promise.all(
         Array.from({ length: this.#parts.concurrency }, () => this.#lane().catch(this.#fail)),
       );
       await this.#settler.flush();
     }
     return undefined;
+  }
+
+  /** A worker waits for more, whatever keeps it from claiming, unless that is the end of its work. */
+  #isStaying(end: BatchEnd): boolean {
+    return this.#parts.stays !== undefined && IDLE.includes(end);
   }
 
   /** Takes one claim after the other, until the round is over. */
@@ -144,6 +172,7 @@ class Batch {
     clearInterval(this.#renewing);
     clearTimeout(this.#timeUp);
     this.#parts.stop.removeEventListener("abort", this.#onStop);
+    this.#parts.stays?.leave.removeEventListener("abort", this.#onLeave);
     clearTimeout(this.#grace);
     await this.#settler.flush().catch(this.#fail);
     await this.#supply.handBack().catch(this.#fail);
@@ -189,9 +218,13 @@ class Batch {
     return leftMs > MAX_TIMER_MS ? undefined : setTimeout(this.#passOn, leftMs);
   }
 
-  readonly #onStop = (): void => {
+  readonly #onLeave = (): void => {
     this.#supply.wake();
     this.#passOn();
+  };
+
+  readonly #onStop = (): void => {
+    this.#onLeave();
     this.#grace = setTimeout(
       () => {
         this.#underWay.abortAll(new RunEnded("the run was stopped"));

@@ -47,6 +47,8 @@ export interface ChronicleParts {
   readonly care: CareOptions;
   /** The ticks of a cadence: asked only when a run covers. */
   readonly ticksOf: (every: readonly Every[]) => Promise<NextTick>;
+  /** It is of a worker: monitors are told of runs only. Default false. */
+  readonly worker?: boolean;
 }
 
 /** The part of a queue's run that others see: its place among the runs of this host, its log and its pings. */
@@ -72,7 +74,7 @@ export class Chronicle {
     this.#queues.push(queue);
     const { care } = this.#parts;
     const { name, storePath, warn } = queue;
-    const runsOfQueue = new QueueRuns({ storePath, queue: name }, this.#run);
+    const runsOfQueue = new QueueRuns({ storePath, queue: name }, this.#run, this.#parts);
     const { maxRuns = queue.maxRuns, whenFull = "skip" } = care;
     const log = this.#logOf(queue);
     const foresight = (care.cover ?? queue.cover) ? this.#foresight(queue) : undefined;
@@ -153,7 +155,7 @@ export class Chronicle {
   }
 
   #urlOf(queue: QueueConfig): string | undefined {
-    return this.#parts.care.ping ?? queue.ping;
+    return this.#parts.worker === true ? undefined : (this.#parts.care.ping ?? queue.ping);
   }
 
   #pingOf(queue: QueueConfig): Ping | undefined {

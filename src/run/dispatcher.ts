@@ -2,6 +2,7 @@ import { MemqError, describeError } from "../errors.ts";
 import type { Claim } from "../ports/broker.ts";
 import { MAX_TIMER_MS } from "../ports/clock.ts";
 import { formatDuration } from "../task/duration.ts";
+import type { Task } from "../task/task.ts";
 import type { Registry, Target } from "./registry.ts";
 import { RunningCall } from "./running-call.ts";
 import { contextStore, type HandlerContext } from "./task-context.ts";
@@ -20,23 +21,34 @@ export interface Dispatched {
   abort(reason: Error): void;
 }
 
+/** Told of calls of handlers, whatever becomes of their attempts: one that was timed out may go on for ever. */
+export interface CallWatch {
+  /** Called right before the handler is. What is answered is called when the handler has ended. */
+  begins(task: Task, timeoutMs: number): () => void;
+}
+
+/** What a dispatcher needs to know besides the handlers. */
+export interface DispatcherPlace {
+  readonly queue: string;
+  readonly say: (line: string) => void;
+  readonly watch?: CallWatch | undefined;
+}
+
 // Closing is flushing and disconnecting; whoever needs longer would keep cron waiting for ever.
 const CLOSE_MS = 10_000;
 
 /** Calls handler methods by reflection, one instance per class and run. */
 export class Dispatcher {
   readonly #registry: Registry;
-  readonly #queue: string;
-  readonly #say: (line: string) => void;
+  readonly #place: DispatcherPlace;
   readonly #instances = new Map<string, object>();
   readonly #store = contextStore();
   readonly #noTask: HandlerContext;
 
-  constructor(registry: Registry, queue: string, say: (line: string) => void) {
+  constructor(registry: Registry, place: DispatcherPlace) {
     this.#registry = registry;
-    this.#queue = queue;
-    this.#say = say;
-    this.#noTask = { queue, running: undefined };
+    this.#place = place;
+    this.#noTask = { queue: place.queue, running: undefined };
   }
 
   /** The method a task calls, or why there is none. */
@@ -59,10 +71,16 @@ export class Dispatcher {
 
   /** Calls the method with exactly the published arguments. `timeoutMs` ends the attempt, not the handler. */
   dispatch(claim: Claim, target: Target, timeoutMs: number): Dispatched {
-    const call = new RunningCall(claim, { queue: this.#queue, say: this.#say });
+    const call = new RunningCall(claim, this.#place);
+    const over = this.#place.watch?.begins(claim.task, timeoutMs);
     const ending = this.#store.run(call, () => {
       const called = this.#call(claim, target);
-      return "pending" in called ? endingWithin(timeoutMs, call, called.pending) : called;
+      if (!("pending" in called)) {
+        over?.();
+        return called;
+      }
+      if (over !== undefined) void called.pending.then(over);
+      return endingWithin(timeoutMs, call, called.pending);
     });
     return {
       ending,

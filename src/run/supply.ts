@@ -3,6 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
 import type { Budget, LimitReached } from "./budget.ts";
 import { ClaimSize } from "./claim-size.ts";
+import { Rest } from "./rest.ts";
 
 /** What a supply works with. */
 export interface SupplyParts {
@@ -18,8 +19,6 @@ export interface SupplyParts {
 
 // While other lanes still work, an idle one looks again at least this often; a publish wakes it earlier.
 const LOOK_AGAIN_MS = 1_000;
-// A broker whose wait ends at once, for something that this owner cannot claim, is asked less and less often.
-const SHORTEST_PAUSE_MS = 50;
 
 /**
  * The claims of a run: claimed ahead of the lanes that run them, and handed back when they will not be.
@@ -35,12 +34,11 @@ export class Supply {
   #isClosed = false;
   #idle: Idle | undefined;
   #claiming: Promise<void> | undefined;
-  #resting: AbortController | undefined;
-  /** How long the next rest begins with doing nothing: the last one ended at once, and brought nothing. */
-  #pauseMs = 0;
+  readonly #rest: Rest;
 
   constructor(parts: SupplyParts) {
     this.#parts = parts;
+    this.#rest = new Rest(parts);
     this.#size = new ClaimSize(parts.concurrency);
   }
 
@@ -67,7 +65,12 @@ export class Supply {
 
   /** An idle lane that waits looks up at once. */
   wake(): void {
-    this.#resting?.abort();
+    this.#rest.wake();
+  }
+
+  /** Between two rounds: resolves when there may be something to claim, after `mostMs`, or when it is woken. */
+  async wait(mostMs: number): Promise<void> {
+    if (this.#reached() === undefined) await this.#rest.take(mostMs);
   }
 
   /** A claim to run now; undefined when `next` has to be asked. */
@@ -135,20 +138,9 @@ export class Supply {
   }
 
   async #claimMore(): Promise<void> {
-    if (this.#idle !== undefined) await this.#rest();
+    // Other lanes still work: what is published or falls due meanwhile need not wait for them.
+    if (this.#idle !== undefined) await this.#rest.take(LOOK_AGAIN_MS);
     if (!this.#isOver()) await this.#claim();
-  }
-
-  /** Other lanes still work: what is published or falls due meanwhile need not wait for them. */
-  async #rest(): Promise<void> {
-    const { broker, clock } = this.#parts;
-    const { signal } = (this.#resting = new AbortController());
-    if (this.#pauseMs > 0) await clock.until(clock.now() + this.#pauseMs, signal);
-    const startedAtMs = clock.now();
-    if (!signal.aborted) await broker.wait(startedAtMs + LOOK_AGAIN_MS, signal);
-    this.#resting = undefined;
-    const isShort = clock.now() - startedAtMs < SHORTEST_PAUSE_MS;
-    this.#pauseMs = isShort ? Math.min(Math.max(SHORTEST_PAUSE_MS, 2 * this.#pauseMs), LOOK_AGAIN_MS) : 0;
   }
 
   async #claim(): Promise<void> {
@@ -159,7 +151,7 @@ export class Supply {
     const { claims, idle, findings } = await broker.claim({ limit, atOnce: concurrency });
     for (const finding of findings) this.#parts.tell({ kind: "finding", queue: broker.queue, finding });
     this.#held.push(...claims);
-    if (claims.length > 0) this.#pauseMs = 0;
+    if (claims.length > 0) this.#rest.wasWorthIt();
     this.#idle = claims.length > 0 ? undefined : (idle ?? { kind: "empty" });
   }
 }

@@ -30,6 +30,10 @@ export type RunEvent =
   | { readonly kind: "cancelled"; readonly queue: string; readonly task: Task }
   | { readonly kind: "finding"; readonly queue: string; readonly finding: Finding }
   | { readonly kind: "loss"; readonly queue: string; readonly loss: Loss }
+  /** Of a worker: nobody works on the queue, and it is tried again and again. Told once, until it works. */
+  | { readonly kind: "unserved"; readonly queue: string; readonly error: unknown }
+  /** Of a worker: the attempt is over, its time was up, and its handler goes on. */
+  | { readonly kind: "hung"; readonly queue: string; readonly task: Task }
   | { readonly kind: "stray"; readonly queue: string; readonly error: unknown };
 
 /** Told synchronously; it must not throw and must not block. */

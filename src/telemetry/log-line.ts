@@ -9,6 +9,7 @@ const MOST_TEXT = 1_000;
 /** What the log says of an event: `push 7f3k2m saveToLocal done in 12ms`. */
 export function logText(event: RunEvent): string {
   const { queue } = event;
+  if (isAside(event)) return `${queue} ${asideText(event)}`;
   switch (event.kind) {
     case "done":
       return `${queue} ${taskText(event)} done in ${formatDuration(event.ms)}`;
@@ -22,11 +23,25 @@ export function logText(event: RunEvent): string {
       return `${queue} ${taskText(event)} lost its lease`;
     case "cancelled":
       return `${queue} ${taskText(event)} was cancelled`;
-    case "stray":
-      return `${queue} an error outside any task: ${describeError(event.error)}`;
     case "finding":
     case "loss":
       return `${queue} ${foundText(event)}`;
+  }
+}
+
+type Aside = Extract<RunEvent, { readonly kind: "stray" | "hung" | "unserved" }>;
+
+const isAside = (event: RunEvent): event is Aside =>
+  event.kind === "stray" || event.kind === "hung" || event.kind === "unserved";
+
+function asideText(event: Aside): string {
+  switch (event.kind) {
+    case "stray":
+      return `an error outside any task: ${describeError(event.error)}`;
+    case "hung":
+      return `${taskText(event)} goes on though its time was up`;
+    case "unserved":
+      return `cannot be worked on: ${describeError(event.error)}`;
   }
 }
 

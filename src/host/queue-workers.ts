@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { makeGroupFolder } from "./group-file.ts";
+import type { QueueOnHost } from "./queue-runs.ts";
+import { realmName, sweepOldRealms } from "./realm.ts";
+import { postSlot, slotHolders, type RunSlot, type SlotHolder } from "./run-slots.ts";
+import { SlotFolder } from "./slot-folder.ts";
+import { endStuck, isStuck, type StuckRun } from "./stuck-run.ts";
+
+/** The workers of one queue on this host: any number, each a process that lives as long as it stands here. */
+export class QueueWorkers {
+  readonly #folder: string;
+  readonly #path: string;
+
+  constructor({ storePath, queue }: QueueOnHost) {
+    this.#folder = join(storePath, "workers");
+    this.#path = join(this.#folder, `${queue}@${realmName()}`);
+  }
+
+  /** This process is one of them until it releases its place, or is gone. */
+  join(): RunSlot {
+    if (makeGroupFolder(this.#path)) sweepOldRealms(this.#folder);
+    return postSlot(this.#path);
+  }
+
+  /** Those that live. */
+  living(): readonly SlotHolder[] {
+    return slotHolders(this.#path);
+  }
+
+  /** Ends those that a handler blocks for longer than they said: nothing within their process can. */
+  async endStuck(): Promise<readonly StuckRun[]> {
+    const folder = new SlotFolder(this.#path);
+    const ended: StuckRun[] = [];
+    for (const entry of folder.tickets().filter(isStuck(folder))) ended.push(await endStuck(folder, entry));
+    return ended;
+  }
+}

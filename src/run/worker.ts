@@ -1,0 +1,194 @@
+import { describeError, EXIT, MemqError, worstExit } from "../errors.ts";
+import type { QueueWorkers } from "../host/queue-workers.ts";
+import type { RunSlot } from "../host/run-slots.ts";
+import type { Broker } from "../ports/broker.ts";
+import { afterwards } from "./afterwards.ts";
+import { Backoff } from "./backoff.ts";
+import { drain, type BatchEnd, type Staying } from "./batch.ts";
+import { guardExit } from "./exit-guard.ts";
+import { Tally, type QueueReport, type RunReport } from "./report.ts";
+import type { QueueRun } from "./run.ts";
+import { catchStrays } from "./strays.ts";
+import { Vigil } from "./vigil.ts";
+
+/** One queue of a worker. */
+export interface WorkerQueue extends QueueRun {
+  /** Where this host knows of the queue's workers. */
+  readonly workers: QueueWorkers;
+}
+
+/** How a worker gets on with its process. */
+export interface WorkerCare {
+  /** The process does nothing else: handlers can neither exit nor crash it, and one that hangs ends its work. */
+  readonly ownsProcess: boolean;
+  /** Aborted: claim no more, hand back what is not started, and end when what runs has ended. */
+  readonly leave?: AbortSignal;
+  /** Told once, when the handlers of a queue are loaded and it is worked on. */
+  readonly onReady?: () => void;
+}
+
+/**
+ * Works on queues side by side until it is stopped or a limit is reached. A queue that cannot be served is told, and
+ * tried again; only when none of them ever could be, for want of handlers, the worker ends by itself.
+ */
+export async function workOn(queues: readonly WorkerQueue[], care: WorkerCare): Promise<RunReport> {
+  const worker = new Worker(queues, care);
+  const restoreExit = care.ownsProcess ? guardExit() : nothing;
+  const releaseStrays = care.ownsProcess ? catchStrays(worker.told) : nothing;
+  try {
+    return await worker.work();
+  } finally {
+    releaseStrays();
+    restoreExit();
+  }
+}
+
+const nothing = (): void => undefined;
+
+// What a server that was restarted has lost is found out within this time.
+const LOSSES_MS = 60_000;
+
+type Tallied = WorkerQueue & { readonly tally: Tally };
+type End = Pick<QueueReport, "ended" | "failure">;
+
+class Worker {
+  readonly #queues: readonly Tallied[];
+  readonly #care: WorkerCare;
+  readonly #leaving = new AbortController();
+  readonly #places: RunSlot[] = [];
+  #vigil: Vigil | undefined;
+  #isReady = false;
+  #ended: BatchEnd | undefined;
+  /** Queues that cannot be served as long as the handlers are what they are. */
+  readonly #hopeless = new Set<string>();
+
+  constructor(queues: readonly WorkerQueue[], care: WorkerCare) {
+    this.#queues = queues.map((queue) => ({ ...queue, tally: new Tally(queue.tell) }));
+    this.#care = care;
+  }
+
+  /** Who is told of stray errors. */
+  get told(): Parameters<typeof catchStrays>[0] {
+    return this.#queues.map(({ queue, tally }) => ({ queue, tell: tally.listen }));
+  }
+
+  async work(): Promise<RunReport> {
+    const { leave } = this.#care;
+    const signals = [...(leave === undefined ? [] : [leave]), ...this.#queues.map(({ stop }) => stop)];
+    for (const signal of signals) signal.addEventListener("abort", this.#leave, { once: true });
+    if (signals.some(({ aborted }) => aborted)) this.#leave();
+    this.#beginVigil();
+    try {
+      const reports = await Promise.all(this.#queues.map((queue) => this.#workOn(queue)));
+      const exits = reports.map(({ failure }) =>
+        failure === undefined ? EXIT.ok : new MemqError(failure.code, "").exit,
+      );
+      return { queues: reports, exit: worstExit(exits) };
+    } finally {
+      for (const signal of signals) signal.removeEventListener("abort", this.#leave);
+      this.#vigil?.end();
+      for (const place of this.#places) place.release();
+    }
+  }
+
+  /** Whoever owns the process lets others end it when it comes to a standstill; else nobody is to be ended. */
+  #beginVigil(): void {
+    for (const { workers } of this.#queues) {
+      try {
+        this.#places.push(workers.join());
+      } catch {
+        // Nobody sees that it works there; what keeps a store from being written is told by the store.
+      }
+    }
+    const mayBlock = (ms: number): void => {
+      for (const place of this.#places) place.mayBlock(ms);
+    };
+    this.#vigil = new Vigil({
+      onHang: (queue, task) => {
+        this.#queues.find((one) => one.queue === queue)?.tally.listen({ kind: "hung", queue, task });
+        if (this.#care.ownsProcess) this.#leave();
+      },
+      ...(this.#care.ownsProcess && { mayBlock }),
+    });
+  }
+
+  async #workOn(parts: Tallied): Promise<QueueReport> {
+    const startedAtMs = performance.now();
+    const { queue, tally, onHost, clock } = parts;
+    onHost?.runs.start(clock.now());
+    const end = await this.#serve(parts);
+    const ms = Math.round(performance.now() - startedAtMs);
+    onHost?.runs.worked(ms);
+    const { done, retried, dead, leasesLost, losses } = tally;
+    return afterwards(parts, { queue, done, retried, dead, leasesLost, losses, left: undefined, ms, ...end });
+  }
+
+  /** Serves a queue to the end; what keeps it from that is told once, and tried again. */
+  async #serve(parts: Tallied): Promise<End> {
+    const backoff = new Backoff();
+    for (;;) {
+      try {
+        const ended = await this.#drain(parts, backoff);
+        this.#ended ??= ended;
+        this.#leave(); // the limits are the process's: the other queues end too, and for the same reason
+        return { ended: this.#ended };
+      } catch (error) {
+        const failure = { code: codeOf(error), message: describeError(error) };
+        if (this.#isHopeless(parts.queue, failure.code)) return { ended: "failed", failure };
+        const again = backoff.failed(performance.now());
+        if (again.isFirst) parts.tally.listen({ kind: "unserved", queue: parts.queue, error });
+        await parts.clock.until(parts.clock.now() + again.waitMs, this.#leaving.signal);
+        if (this.#leaving.signal.aborted) return { ended: "failed", failure };
+      }
+    }
+  }
+
+  async #drain(parts: Tallied, backoff: Backoff): Promise<BatchEnd> {
+    const broker = await parts.open();
+    const looking = setInterval(() => void tellLosses(broker, parts), LOSSES_MS);
+    const stays: Staying = {
+      leave: this.#leaving.signal,
+      watch: this.#vigil?.of(parts.queue),
+      onReady: () => {
+        backoff.began(performance.now());
+        this.#ready(parts);
+      },
+    };
+    try {
+      return await drain({ ...parts, broker, tell: parts.tally.listen, stays });
+    } finally {
+      clearInterval(looking);
+    }
+  }
+
+  #ready({ queue, onHost, clock }: Tallied): void {
+    onHost?.runs.begin(clock.now());
+    this.#hopeless.delete(queue);
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#care.onReady?.();
+  }
+
+  #isHopeless(queue: string, code: MemqError["code"]): boolean {
+    if (this.#isReady || new MemqError(code, "").exit !== EXIT.config) return false;
+    this.#hopeless.add(queue);
+    if (this.#hopeless.size < this.#queues.length) return false;
+    this.#leave();
+    return true;
+  }
+
+  readonly #leave = (): void => {
+    for (const { budget } of this.#queues) budget.stop();
+    this.#leaving.abort();
+  };
+}
+
+const codeOf = (error: unknown): MemqError["code"] => (error instanceof MemqError ? error.code : "BUG");
+
+async function tellLosses(broker: Broker, { queue, tally }: Tallied): Promise<void> {
+  try {
+    for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue, loss });
+  } catch {
+    // A broker that does not answer is told by what needs it to work.
+  }
+}

@@ -170,6 +170,11 @@ export const ERRORS = {
     what: "The handler class could not be loaded.",
     next: "Check handlers and classname in config.ini; memq check tries them.",
   },
+  ON_RESULT_UNUSABLE: {
+    exit: EXIT.config,
+    what: "The module of on-result could not be loaded, or holds no function.",
+    next: "Check on-result in config.ini; memq check tries it.",
+  },
   HANDLER_UNKNOWN: {
     exit: EXIT.config,
     what: "The task names a class or a method that is not there.",

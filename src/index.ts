@@ -14,6 +14,7 @@ export type { PublishOptions } from "./publish/draft.ts";
 export type { BulkItem, BulkOutcome, BulkPart, PartReport } from "./publish/publisher.ts";
 export type { BulkReport, BulkSource, OnOutcome } from "./publish/bulk.ts";
 export type { CareOptions } from "./run/chronicle.ts";
+export type { AttemptResult, OnResult } from "./run/on-result.ts";
 export type { QueueReport, RunReport } from "./run/report.ts";
 export type { RunEvent, Listener } from "./telemetry/events.ts";
 export type { Task, TaskRecord, TaskState, Json } from "./task/task.ts";

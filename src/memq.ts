@@ -14,6 +14,7 @@ import type { Limits } from "./run/budget.ts";
 import type { RunOptions } from "./run/run-options.ts";
 import type { WorkOptions } from "./run/work-options.ts";
 import type { Chronicle } from "./run/chronicle.ts";
+import type { OnResult } from "./run/on-result.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
 import type { QueueRun } from "./run/run.ts";
@@ -24,6 +25,8 @@ export { examiner, type Examiner } from "./brokers.ts";
 export interface OpenOptions {
   /** Handler classes by name, instead of loading files. */
   readonly handlers?: Readonly<Record<string, unknown>>;
+  /** Called once per attempt, instead of the modules that `on-result` names. */
+  readonly onResult?: OnResult;
   /** Default: real time. */
   readonly clock?: Clock;
 }
@@ -47,6 +50,7 @@ export class Memq {
   readonly config: Config;
   readonly #clock: Clock;
   readonly #handlers: OpenOptions["handlers"];
+  readonly #onResult: OnResult | undefined;
   readonly #brokers: Brokers;
   #isClosed = false;
 
@@ -54,6 +58,7 @@ export class Memq {
     this.config = config;
     this.#clock = options.clock ?? systemClock;
     this.#handlers = options.handlers;
+    this.#onResult = options.onResult;
     this.#brokers = new Brokers(config, this.#clock);
   }
 
@@ -177,8 +182,17 @@ export class Memq {
     ]);
     const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), this.#clock);
     const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf, worker });
-    const runs = queues.map((queue) => this.#queueRun(queue, { budget, chronicle, options }));
+    const runs = await Promise.all(
+      queues.map((queue) => this.#told(queue, this.#queueRun(queue, { budget, chronicle, options }))),
+    );
     return { runs, chronicle };
+  }
+
+  /** The same run, its attempts told to `onResult` where there is one. */
+  async #told(queue: QueueConfig, run: QueueRun): Promise<QueueRun> {
+    const onResult = this.#onResult ?? queue.onResult;
+    if (onResult === undefined) return run;
+    return (await import("./run/on-result.ts")).tellingResults(run, onResult);
   }
 
   #queueRun(config: QueueConfig, { budget, chronicle, options }: OneRun): QueueRun {

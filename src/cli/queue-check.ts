@@ -3,6 +3,7 @@ import { describeError, EXIT, MemqError, worstExit, type ExitCode } from "../err
 import type { Memq } from "../memq.ts";
 import type { Broker } from "../ports/broker.ts";
 import { Dispatcher } from "../run/dispatcher.ts";
+import { loadOnResult } from "../run/on-result.ts";
 import type { Registry } from "../run/registry.ts";
 import { logFault } from "../telemetry/log-file.ts";
 import { brokerJson, brokerText } from "./queues.ts";
@@ -26,6 +27,8 @@ export async function checkQueue(memq: Memq, queue: QueueConfig): Promise<QueueC
   const registry = await attempted(errors, () => memq.registry(queue.name));
   const broker = await attempted(errors, () => reach(memq, queue));
   const survey = await attempted(errors, () => surveyed(queue, broker, registry));
+  const { onResult } = queue;
+  if (onResult !== undefined) await attempted(errors, () => loadOnResult(onResult));
   const fault = queue.log === undefined ? undefined : logFault(queue.log);
   if (fault !== undefined)
     errors.push(new MemqError("CONFIG_INVALID", `log ${String(queue.log)} cannot be written: ${fault}`));

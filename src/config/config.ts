@@ -25,6 +25,7 @@ export interface QueueConfig {
   readonly ping?: string;
   /** How long results are kept; undefined = not at all. */
   readonly resultsMs?: number;
+  /** Module that is called after each attempt. */
   readonly onResult?: string;
 }
 

@@ -36,6 +36,8 @@ export interface BatchParts {
   readonly admit?: () => Promise<BatchEnd | undefined>;
   /** Told before each attempt how long it may take. */
   readonly attemptBegins?: (timeoutMs: number) => void;
+  /** Asked before each claim; resolves when those who are told what ended can take more. */
+  readonly roomForMore?: () => Promise<void> | undefined;
   /** Told now and then, as long as the process gets to do anything at all. */
   readonly onRenew?: () => void;
   /** A worker's: where nothing can be claimed it waits for more. Absent: the batch ends then. */

@@ -12,6 +12,8 @@ import { waitingHint } from "./waiting-hint.ts";
 export interface QueueRun extends Omit<VisitParts, "broker">, Afterwards {
   readonly queue: string;
   readonly open: () => Promise<Broker>;
+  /** Awaited when the work is over, before it is reported. Never rejects. */
+  readonly atEnd?: () => Promise<void>;
 }
 
 /** Drains queues side by side. One that cannot be served is reported; the others are drained all the same. */
@@ -44,6 +46,7 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
   const { queue, tally } = parts;
   parts.onHost?.runs.start(parts.clock.now());
   const end = await endOf(parts);
+  await parts.atEnd?.();
   const { done, retried, dead, leasesLost, losses } = tally;
   const ms = Math.round((performance.now() - startedAtMs) * 1_000) / 1_000; // finer is noise
   const counts = { done, retried, dead, leasesLost, losses };

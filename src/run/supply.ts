@@ -13,6 +13,8 @@ export interface SupplyParts {
   readonly concurrency: number;
   readonly budget: Budget;
   readonly stop: AbortSignal;
+  /** Resolves when those who are told what ended can take more; undefined: at once. */
+  readonly roomForMore?: () => Promise<void> | undefined;
   /** Settles what is recorded: a claim never holds what has ended. */
   readonly flush: () => Promise<void>;
 }
@@ -146,6 +148,8 @@ export class Supply {
   async #claim(): Promise<void> {
     const { broker, concurrency, budget, flush } = this.#parts;
     await flush();
+    const room = this.#parts.roomForMore?.();
+    if (room !== undefined) await room;
     const limit = Math.min(this.#size.next(concurrency - this.#running), budget.tasksLeft);
     if (limit <= 0) return;
     const { claims, idle, findings } = await broker.claim({ limit, atOnce: concurrency });

@@ -109,3 +109,11 @@ test("what check makes it also closes", async () => {
   );
   expect((await check()).err).toContain("Worker could not be closed: was closed");
 });
+
+test("an on-result module that cannot be used is found out", async () => {
+  folder.write("report.mjs", "export const nothing = 1;\n");
+  folder.write("config.ini", "on-result = ./report.mjs\n");
+  const { code, err } = await check();
+  expect(code).toBe(78);
+  expect(err).toMatch(/on-result: .*report\.mjs exports no function.*\[ON_RESULT_UNUSABLE\]/);
+});

@@ -80,6 +80,11 @@ export const ERRORS = {
     what: "No task has that id or key.",
     next: "memq list shows the tasks there are; a task that is done leaves nothing behind.",
   },
+  NOT_DEAD: {
+    exit: EXIT.data,
+    what: "The task is not a dead letter.",
+    next: "Only dead letters are put back; memq why ID tells when this task will run.",
+  },
   BULK_CHANGED: {
     exit: EXIT.data,
     what: "The input of a bulk is not what the part published so far was made from.",
@@ -159,6 +164,11 @@ export const ERRORS = {
     exit: EXIT.config,
     what: "The configuration file is not there.",
     next: "Run memq init, or name the file with --config or MEMQ_CONFIG.",
+  },
+  CONFIG_UNWRITABLE: {
+    exit: EXIT.config,
+    what: "A file that memq init makes cannot be written there.",
+    next: "Make the folder writable for this user, or name a file elsewhere with --config.",
   },
   CONFIG_INVALID: {
     exit: EXIT.config,

@@ -28,7 +28,7 @@ interface Step {
 
 const step = (path: string, isNew: boolean): Step => ({ path, isNew });
 
-/** False when something is there already. @throws MemqError CONFIG_MISSING when it cannot be written. */
+/** False when something is there already. @throws MemqError CONFIG_UNWRITABLE */
 function writeNew(path: string, text: string): boolean {
   try {
     if (existsSync(path)) return false;
@@ -36,7 +36,7 @@ function writeNew(path: string, text: string): boolean {
     writeFileSync(path, text, { flag: "wx" });
     return true;
   } catch (cause) {
-    throw new MemqError("CONFIG_MISSING", `${path} cannot be written: ${describeError(cause)}`, { cause });
+    throw new MemqError("CONFIG_UNWRITABLE", `${path} cannot be written: ${describeError(cause)}`, { cause });
   }
 }
 

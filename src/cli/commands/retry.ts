@@ -21,7 +21,7 @@ export async function retry(session: Session): Promise<number> {
 async function putBack(choice: Choice, name: Name): Promise<void> {
   const { queue, record } = await locate(choice, name);
   if (record.state !== "dead") {
-    throw refusal("NOT_FOUND", name, `is ${record.state}, not dead: there is nothing to put back`);
+    throw refusal("NOT_DEAD", name, `is ${record.state}, not dead: there is nothing to put back`);
   }
   const broker = await choice.memq.broker(queue.name);
   if ((await broker.putBack([record.id])) > 0) return;

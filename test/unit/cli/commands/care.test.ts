@@ -43,7 +43,8 @@ describe("memq retry", () => {
     const [waiting, dead] = [await publish({ queue: "push" }), await bury()];
     const { code, err } = await run("retry", waiting, dead, "nope");
     expect(code).toBe(65);
-    expect(err).toContain(`task "${waiting}" is waiting, not dead: there is nothing to put back`);
+    expect(err).toContain(`task "${waiting}" is waiting, not dead: there is nothing to put back [NOT_DEAD]`);
+    expect(err).toContain("memq why ID tells when this task will run");
     expect(err).toContain(`no task has the id "nope"`);
     expect(err).toContain("1 dead letter put back.");
   });

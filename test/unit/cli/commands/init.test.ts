@@ -80,6 +80,8 @@ test("a place that cannot be written to is named", async () => {
   const { code, err } = await folder.say(main, ["init", "--config", "file/config.ini"]);
   expect(code).toBe(78);
   expect(err).toContain(`${folder.path}/file/config.ini cannot be written`);
+  expect(err).toContain("[CONFIG_UNWRITABLE]");
+  expect(err).not.toContain("Run memq init");
 });
 
 test("arguments are refused", async () => {

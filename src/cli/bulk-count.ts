@@ -4,15 +4,16 @@ import type { BulkOutcome } from "../publish/publisher.ts";
 import type { ErrorsFile, RefusedLine } from "./bulk-errors.ts";
 import type { BulkLine } from "./bulk-lines.ts";
 import type { NamedBulk } from "./named-bulk.ts";
-import { counted, printable } from "./printable.ts";
+import { counted } from "./printable.ts";
+import { RefusedLines, type BulkNoun } from "./refused-lines.ts";
 import type { Session } from "./shell.ts";
 
 // More than a screenful of ids helps nobody; the summary says how many there are.
 const MOST_IDS = 1_000;
-const MOST_FAULTS = 20;
 const SIGNAL_EXIT = 128; // what shells add to a signal's number
 
 interface CountParts {
+  readonly noun: BulkNoun;
   /** The bulk that is gone on with. */
   readonly named: NamedBulk | undefined;
   /** Where refused lines go, instead of being told one by one. */
@@ -28,10 +29,11 @@ export class BulkCount {
   readonly #ids: string[] = [];
   readonly #count: { kept: number; duplicate: number; refused: number };
   readonly #before: number;
+  readonly #faults: RefusedLines;
   #unwritten: RefusedLine[] = [];
   #refused = 0;
   #lastLine = 0;
-  #isCutShort = false;
+  #cutBy: ErrorCode | undefined;
   #isStopped = false;
 
   constructor(session: Session, parts: CountParts) {
@@ -39,11 +41,15 @@ export class BulkCount {
     this.#parts = parts;
     this.#count = { kept: 0, duplicate: 0, refused: 0, ...parts.named?.before };
     this.#before = this.total;
+    this.#faults = new RefusedLines(parts.noun, (text) => {
+      parts.clear();
+      session.complain(text);
+    });
   }
 
   /** The queue is full: what comes later would be refused too. */
   get isCutShort(): boolean {
-    return this.#isCutShort;
+    return this.#cutBy !== undefined;
   }
 
   /** How many lines were answered so far. */
@@ -78,18 +84,14 @@ export class BulkCount {
     this.#lastLine = line;
     this.#count.refused++;
     this.#refused++;
-    this.#isCutShort ||= ERRORS[code].exit === EXIT.tryLater;
-    if (this.#parts.errors !== undefined) {
-      this.#unwritten.push({ line, reason, code, text: raw?.toString("utf8").replace(/\r$/, "") });
-      return;
-    }
-    if (this.#refused > MOST_FAULTS) return;
-    this.#parts.clear();
-    this.#session.complain(`line ${String(line)}: ${printable(reason)} [${code}]`);
+    if (ERRORS[code].exit === EXIT.tryLater) this.#cutBy ??= code;
+    if (this.#parts.errors === undefined) this.#faults.add(line, code, reason);
+    else this.#unwritten.push({ line, reason, code, text: raw?.toString("utf8").replace(/\r$/, "") });
   }
 
-  /** Writes the refused lines down that are not yet. */
+  /** Tells the refused lines, or writes them down, that are not yet. */
   write(): void {
+    this.#faults.close();
     this.#parts.errors?.write(this.#unwritten);
     this.#unwritten = [];
   }
@@ -99,7 +101,7 @@ export class BulkCount {
     if (this.#lastLine === 0) return;
     this.tell();
     this.#session.complain(
-      `the lines up to ${String(this.#lastLine)} were answered; of the later ones nothing is known`,
+      `the ${this.#parts.noun}s up to ${String(this.#lastLine)} were answered; of the later ones nothing is known`,
     );
   }
 
@@ -107,10 +109,10 @@ export class BulkCount {
   tellStopped(signal: NodeJS.Signals): number {
     this.#isStopped = true;
     this.tell();
-    const { named } = this.#parts;
+    const { named, noun } = this.#parts;
     const after = this.#lastLine === 0 ? (named?.from.line ?? 0) : this.#lastLine;
     const rest =
-      after === 0 ? "nothing was published" : `the lines after ${String(after)} were not published`;
+      after === 0 ? "nothing was published" : `the ${noun}s after ${String(after)} were not published`;
     const on = named === undefined ? "" : `; the same command goes on with bulk ${named.name}`;
     this.#session.complain(`publish-task: ${signal}: ${rest}${on}`);
     return SIGNAL_EXIT + constants.signals[signal];
@@ -120,18 +122,21 @@ export class BulkCount {
   tell(): void {
     const { print, complain, parsed } = this.#session;
     this.#tellRefused();
-    if (this.#isCutShort) complain(`the lines after ${String(this.#lastLine)} were not tried`);
+    if (this.#cutBy !== undefined) {
+      complain(`no ${this.#parts.noun} after ${String(this.#lastLine)} was tried`);
+      complain(`  ${ERRORS[this.#cutBy].next}`);
+    }
     if (parsed.flag("json")) print(JSON.stringify(this.#count));
     else this.#tellPeople();
   }
 
   #tellRefused(): void {
-    const { errors } = this.#parts;
+    const { errors, noun } = this.#parts;
     const { complain } = this.#session;
-    const unsaid = errors === undefined ? this.#refused - MOST_FAULTS : this.#refused;
-    if (unsaid <= 0) return;
-    if (errors === undefined) complain(`… ${String(unsaid)} more lines were refused`);
-    else complain(`${counted(unsaid, "line")} refused: see ${errors.path}`);
+    const { untold } = this.#faults;
+    if (untold > 0) complain(`… ${counted(untold, `more ${noun}`)} ${untold === 1 ? "was" : "were"} refused`);
+    if (errors !== undefined && this.#refused > 0)
+      complain(`${counted(this.#refused, noun)} refused: see ${errors.path}`);
   }
 
   #tellPeople(): void {

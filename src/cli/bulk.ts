@@ -11,6 +11,7 @@ import { readBulk, type BulkLine, type Reading } from "./bulk-lines.ts";
 import { BulkProgress } from "./bulk-progress.ts";
 import { NamedBulk } from "./named-bulk.ts";
 import { choice, wholeNumber } from "./option-values.ts";
+import type { BulkNoun } from "./refused-lines.ts";
 import { firstSignal, type FirstSignal } from "./signals.ts";
 import type { Session } from "./shell.ts";
 
@@ -26,7 +27,7 @@ export async function publishFrom(session: Session, to: PublishTo): Promise<numb
   const bytes = named === undefined ? input.bytes : named.rest(input.bytes);
   try {
     return await publishLines(
-      { session, to, named, errors, share: input.share },
+      { session, to, noun: "line", named, errors, share: input.share },
       readBulk(bytes, reading, named?.from),
     );
   } finally {
@@ -47,7 +48,8 @@ export async function publishCount(session: Session, call: Call, to: PublishTo):
   const count = wholeNumber(session.parsed, "count", 1) ?? 1;
   let read = 0;
   const lines = repeat({ ...call }, count, (line) => (read = line));
-  return publishLines({ session, to, named: undefined, errors: undefined, share: () => read / count }, lines);
+  const share = (): number => read / count;
+  return publishLines({ session, to, noun: "task", named: undefined, errors: undefined, share }, lines);
 }
 
 async function* repeat(
@@ -66,6 +68,7 @@ async function* repeat(
 interface Way {
   readonly session: Session;
   readonly to: PublishTo;
+  readonly noun: BulkNoun;
   readonly named: NamedBulk | undefined;
   readonly errors: ErrorsFile | undefined;
   readonly share: BulkInput["share"];
@@ -73,9 +76,10 @@ interface Way {
 
 /** What was published before something went wrong is told all the same: half a bulk says which half. */
 async function publishLines(way: Way, lines: AsyncIterable<readonly BulkLine[]>): Promise<number> {
-  const { session, named, errors } = way;
+  const { session, noun, named, errors } = way;
   const progress = new BulkProgress(session.io, session.parsed.flag("quiet"));
   const count = new BulkCount(session, {
+    noun,
     named,
     errors,
     clear: () => {

@@ -30,8 +30,28 @@ test("a bulk that a full queue cuts short says what it kept, and exits with 75",
   const said = await folder.say(main, ["say", "--from", "-", "--json"], { input: numbers(2_500) });
   expect(said.code).toBe(75);
   expect(JSON.parse(said.out)).toEqual({ kept: 400, duplicate: 0, refused: 600 });
-  expect(said.err).toContain("line 401: no room [QUEUE_FULL]");
-  expect(said.err).toContain("the lines after 1000 were not tried");
+  expect(said.err).toBe(
+    "lines 401-1000: no room [QUEUE_FULL]\nno line after 1000 was tried\n" +
+      "  Let runs drain the queue, or give the server more memory, then publish again.\n",
+  );
+});
+
+test("what --count was refused is called a task, for there is no line", async () => {
+  vi.spyOn(Memq.prototype, "publishMany").mockImplementation((items) => {
+    const outcomes = [...(items as Iterable<unknown>)].map(
+      () => ({ kind: "refused", code: "QUEUE_FULL", reason: "no room" }) as const,
+    );
+    return Promise.resolve({ outcomes, kept: 0, duplicate: 0, refused: 7 });
+  });
+  const said = await folder.say(main, ["say", "x", "--count", "7", "--json"]);
+  expect(said.code).toBe(75);
+  expect(said.err).toContain("tasks 1-7: no room [QUEUE_FULL]\nno task after 7 was tried\n");
+});
+
+test("a good line between bad ones of the same kind parts them", async () => {
+  const input = "x\n7\n8\n[1]\n9\n";
+  const said = await folder.say(main, ["greet", "--from", "-", "--format", "ndjson", "--dry-run"], { input });
+  expect(said.err).toMatch(/^line 1: .*\nlines 2-3: .*\nline 4: .*\nline 5: /);
 });
 
 test("a bulk whose broker goes away says what is known, and exits as the failure does", async () => {

@@ -11,6 +11,8 @@ export interface SoundMemq {
   readonly memq: Memq;
   /** All faults; undefined = there are none. */
   readonly fault?: MemqError;
+  /** How many they are. */
+  readonly faultCount: number;
   /** Whether a queue is missing because its own section is at fault, or may be, where a section's line is. */
   readonly isSpoilt: (queue: string) => boolean;
   /** Whether a fault has to do with these queues: a schedule's may concern any. */
@@ -50,6 +52,7 @@ export function openSoundParts(parsed: Parsed, io: Io): SoundMemq {
     parts.some(({ kind }) => kind === "unknown") && !config.queues.some(({ name }) => name === queue);
   return {
     memq: new Memq(config),
+    faultCount: faults.length,
     isSpoilt: (queue) => parts.some(({ name }) => name === queue) || mayHide(queue),
     concerns: (queues) => parts.some(({ kind, name = "" }) => kind !== "queue" || queues.includes(name)),
     ...(error !== undefined && { fault: error }),

@@ -10,6 +10,8 @@ export interface Choice {
   readonly queues: readonly [QueueConfig, ...QueueConfig[]];
   /** Faults of the configuration were told; how the command exits because of them. */
   readonly exit: ExitCode;
+  /** How many faults were told. */
+  readonly faultCount: number;
 }
 
 /**
@@ -17,15 +19,15 @@ export interface Choice {
  * @throws MemqError USAGE, CONFIG_*
  */
 export function chooseQueues(session: Session): Choice {
-  const { memq, fault, isSpoilt } = session.openSound();
+  const { memq, fault, faultCount, isSpoilt } = session.openSound();
   const named = session.parsed.text("queue");
   if (fault !== undefined) {
     if (named !== undefined && isSpoilt(named)) throw fault;
     session.complainOf(fault);
   }
   const exit = worstExit(fault === undefined ? [] : [fault.exit]);
-  if (named === undefined) return { memq, queues: memq.config.queues, exit };
-  return { memq, queues: [memq.queueConfig(named)], exit };
+  const queues: Choice["queues"] = named === undefined ? memq.config.queues : [memq.queueConfig(named)];
+  return { memq, queues, exit, faultCount };
 }
 
 /** What one queue answered. */

@@ -29,8 +29,8 @@ export async function check(session: Session): Promise<number> {
   return exit;
 }
 
-function tell(session: Session, { exit }: Choice, checks: readonly QueueCheck[]): void {
-  let problems = exit === EXIT.ok ? 0 : 1;
+function tell(session: Session, { faultCount }: Choice, checks: readonly QueueCheck[]): void {
+  let problems = faultCount;
   for (const one of checks) {
     const about = `queue "${one.queue.name}"`;
     const verdicts = one.survey?.verdicts ?? [];

@@ -18,7 +18,7 @@ function choiceOf(brokers: Readonly<Record<string, Broker>>): Choice {
     if (broker !== undefined) return Promise.resolve(broker);
     return Promise.reject(new MemqError("BROKER_UNREACHABLE", `${name} is away`));
   };
-  return { memq, queues: config.queues, exit: 0 };
+  return { memq, queues: config.queues, exit: 0, faultCount: 0 };
 }
 
 const withoutList = (broker: Broker): Broker =>

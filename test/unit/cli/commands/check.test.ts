@@ -63,6 +63,13 @@ test("a wrong section is told, and the sound queues are checked", async () => {
   expect(out).toContain("Worker: fail, greet, saveToLocal");
 });
 
+test("the problems at the end are as many as were told", async () => {
+  folder.write("config.ini", "[queue.push]\ntiemout = 5s\nretry = x\n[queue.mail]\nhandlers = ./none.mjs\n");
+  const { err } = await check();
+  expect(err).toContain("2 problems in config.ini:");
+  expect(err).toMatch(/\n3 problems found\.\n$/);
+});
+
 test("a handler that cannot be loaded is told, the other queues are checked", async () => {
   folder.write("broken.mjs", "throw new TypeError(`bad day`);");
   folder.write("config.ini", "[queue.push]\nhandlers = ./broken.mjs\n[queue.mail]\nclassname = Mail\n");

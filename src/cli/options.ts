@@ -9,6 +9,8 @@ export interface Option {
   /** What its value is called in the help; absent = a switch. */
   readonly value?: string;
   readonly doc: string;
+  /** Given twice it is an error: whoever does so means both, and one of them would count. */
+  readonly once?: boolean;
 }
 
 export type Options = Readonly<Record<string, Option>>;
@@ -16,7 +18,12 @@ export type Options = Readonly<Record<string, Option>>;
 /** Taken by every command. */
 export const COMMON_OPTIONS: Options = {
   config: { short: "c", value: "FILE", doc: "the configuration (default: MEMQ_CONFIG, else ./config.ini)" },
-  queue: { short: "q", value: "NAME", doc: "one queue (default: every queue of the configuration)" },
+  queue: {
+    short: "q",
+    value: "NAME",
+    doc: "one queue (default: every queue of the configuration)",
+    once: true,
+  },
   json: { doc: "print JSON" },
   quiet: { doc: "say nothing but errors" },
   verbose: { doc: "say more: stacks, returned values" },
@@ -77,12 +84,29 @@ function parse(argv: readonly string[], options: Options): { values: Values; pos
   const args = argv.map((word, i) =>
     (end === -1 || i < end) && NEGATIVE_NUMBER.test(word) ? MARK + word : word,
   );
+  const { values, positionals, tokens } = parsed(args, options);
+  const names = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
+  const twice = names.find((name, i) => options[name]?.once === true && names.indexOf(name) < i);
+  if (twice !== undefined) throw new MemqError("USAGE", `--${twice} is given more than once`);
+  return { values, positionals };
+}
+
+function parsed(args: readonly string[], options: Options): ReturnType<typeof parseStrictly> {
   try {
-    return parseArgs({ args, options: parserTable(options), allowPositionals: true, strict: true });
+    return parseStrictly(args, options);
   } catch (error) {
     throw usageError(error, options);
   }
 }
+
+const parseStrictly = (args: readonly string[], options: Options) =>
+  parseArgs({
+    args: [...args],
+    options: parserTable(options),
+    allowPositionals: true,
+    strict: true,
+    tokens: true,
+  });
 
 const parserTable = (options: Options): Record<string, { type: "string" | "boolean"; short?: string }> =>
   Object.fromEntries(
@@ -96,7 +120,7 @@ function usageError(error: unknown, options: Options): MemqError {
   const message = error instanceof Error ? error.message : "";
   const word = /'(-[^' ,]*)/.exec(message)?.[1] ?? "";
   if (!message.startsWith("Unknown option")) {
-    return new MemqError("USAGE", message.split(/\.\s|\n/)[0] ?? message, { cause: error });
+    return new MemqError("USAGE", valueFault(message, options), { cause: error });
   }
   const near = nearest(
     word,
@@ -105,6 +129,16 @@ function usageError(error: unknown, options: Options): MemqError {
   const hint = near === undefined ? "" : `, did you mean ${near}?`;
   const way = `an argument that begins with "-" goes behind --`;
   return new MemqError("USAGE", `unknown option ${word}${hint} (${way})`, { cause: error });
+}
+
+/** What is wrong with the value of a known option. */
+function valueFault(message: string, options: Options): string {
+  const name = /--([\w-]+)/.exec(message)?.[1] ?? "";
+  const value = options[name]?.value;
+  if (value === undefined) return `--${name} takes no value`;
+  const isNext = message.includes("ambiguous");
+  const hint = isNext ? `; one that begins with "-" is written --${name}=…` : "";
+  return `--${name} needs a value: --${name} ${value}${hint}`;
 }
 
 /** For commands that take a queue as an option only. @throws MemqError USAGE */

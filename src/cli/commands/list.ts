@@ -1,4 +1,5 @@
 import { MemqError, worstExit } from "../../errors.ts";
+import { shellWord } from "../../cron/shell-word.ts";
 import { formatDuration } from "../../task/duration.ts";
 import { nearest } from "../../task/nearest.ts";
 import { TASK_STATES, type TaskRecord, type TaskState } from "../../task/task.ts";
@@ -60,7 +61,16 @@ function showListing(session: Session, listing: Listing, look: Look): void {
   const { tasks, next } = listing;
   if (tasks.length > 0) session.print(listingTable(listing, look, Date.now()));
   else if (listing.failures.length === 0) session.say(NOTHING[look.state]);
-  if (next !== undefined) session.say(`More: memq list ${look.state} --after ${cursorText(next)}`);
+  if (next !== undefined) session.say(`More: ${nextPage(session.parsed, look.state, cursorText(next))}`);
+}
+
+/** The command that shows the next page, as it can be pasted into a shell. */
+export function nextPage({ text }: Pick<Parsed, "text">, state: TaskState, cursor: string): string {
+  const given = ["config", "queue", "limit"].flatMap((name) => {
+    const value = text(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  return ["memq", "list", state, ...given, "--after", cursor].map(shellWord).join(" ");
 }
 
 const NOTHING: Readonly<Record<TaskState, string>> = {

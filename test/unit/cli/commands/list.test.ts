@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nextPage } from "../../../../src/cli/commands/list.ts";
 import { main } from "../../../../src/cli/memq.ts";
 import type { Memq } from "../../../../src/memq.ts";
 import { makeFolder, type Folder } from "../fake-io.ts";
@@ -123,8 +124,15 @@ describe("paging", () => {
     await memq.publish("greet", ["a"]);
     await memq.publish("greet", ["b"]);
     const { err } = await list("--limit", "1");
-    const [, after = ""] = /^More: memq list waiting --after (\S+)$/m.exec(err) ?? [];
+    const [, after = ""] = /^More: memq list waiting --limit 1 --after (\S+)$/m.exec(err) ?? [];
     expect((await list("--after", after)).out).toContain(`greet("b")`);
+  });
+
+  test("how to go on can be pasted into a shell, whatever a broker's places look like", () => {
+    const given: Record<string, string> = { queue: "push", config: "my shop.ini" };
+    expect(nextPage({ text: (name) => given[name] }, "dead", "push@l:a1:3|0")).toBe(
+      "memq list dead --config 'my shop.ini' --queue push --after 'push@l:a1:3|0'",
+    );
   });
 
   test("a cursor of another queue is refused", async () => {

@@ -12,6 +12,7 @@ export type Line =
 const SECTION = /^\[([^\]]*)\]\s*(?:$|(?<=\s)[;#])/;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/;
 const NOT_UTF8 = "\ufffd"; // what decoding puts in place of bytes that are no UTF-8
+const MAX_BARE_KEY = 60; // a longer one is none: it is shown cut, in quotes
 const SECRETIVE = /^(?:secret|password)/i;
 
 /** Tells what a line is; pure, one line at a time. */
@@ -50,11 +51,15 @@ function readEntry(text: string): Line {
   if (key === "") return { kind: "brokenEntry", says: "has no key before the =" };
   const written = valueText(text.slice(equals + 1));
   if ("text" in written) return { kind: "entry", key, text: written.text };
-  return { kind: "brokenEntry", key, says: `${key} ${written.trap}` };
+  return {
+    kind: "brokenEntry",
+    key,
+    says: `${key.length > MAX_BARE_KEY ? quote(key) : key} ${written.trap}`,
+  };
 }
 
 function bareFault(text: string): string {
-  if (/^[\w-]+$/.test(text)) return `${text} has no value (write ${text} = …)`;
+  if (/^[\w-]{1,60}$/.test(text)) return `${text} has no value (write ${text} = …)`;
   const shown = SECRETIVE.test(text) ? (SECRETIVE.exec(text)?.[0] ?? "") : text;
   return `${quote(shown)} is neither key = value nor a [section]`;
 }

@@ -249,6 +249,8 @@ describe("a section line that the grammar would take for something else", () => 
 describe("a key line that the grammar would take for something else", () => {
   test.each([
     ["cover", "cover has no value (write cover = …)"],
+    [`${"k".repeat(99)} =`, `"${"k".repeat(60)}…" has no value`],
+    ["k".repeat(99), `"${"k".repeat(60)}…" is neither key = value nor a [section]`],
     ["timeout: 60s", '"timeout: 60s" is neither key = value nor a [section]'],
     ["// note", '"// note" is neither key = value nor a [section]'],
     ["= 60s", "has no key before the ="],

@@ -16,11 +16,12 @@ const mayImport = {
   schedule: ["config", "publish", "ports", "task", "host", "errors.ts"],
   run: ["telemetry", "ports", "task", "host", settings, "errors.ts"],
   "brokers.ts": ["adapters", "config", "ports", "task", "host", "errors.ts"],
+  "consumers.ts": ["cron", "run", "telemetry", "ports", "task", "host", settings, "errors.ts"],
   "memq.ts": [
     "brokers.ts",
+    "consumers.ts",
     "adapters",
     "config",
-    "cron",
     "publish",
     "run",
     "telemetry",

@@ -20,6 +20,7 @@ const PARTS = {
     "src/run/run.ts",
     "src/run/run-options.ts",
     "src/run/budget.ts",
+    "src/consumers.ts",
     "src/run/chronicle.ts",
     "src/run/registry.ts",
     "src/cli/late-strays.ts",

@@ -1,5 +1,6 @@
 import { Brokers, serverWarning, type OpenQueue } from "./brokers.ts";
 import type { Config, QueueConfig } from "./config/config.ts";
+import type { Consumers } from "./consumers.ts";
 import { configOf, loadConfig, type ConfigInput } from "./config/load.ts";
 import { MemqError } from "./errors.ts";
 import type { Broker } from "./ports/broker.ts";
@@ -7,17 +8,13 @@ import { systemClock, type Clock } from "./ports/clock.ts";
 import { publishAll, type BulkReport, type BulkSource, type OnOutcome } from "./publish/bulk.ts";
 import type { PublishOptions } from "./publish/draft.ts";
 import { makePublisher, type BulkItem, type BulkPart, type PartReport } from "./publish/publisher.ts";
-import { durationMs } from "./task/duration.ts";
 import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
-import type { Limits } from "./run/budget.ts";
 import type { RunOptions } from "./run/run-options.ts";
 import type { WorkOptions } from "./run/work-options.ts";
-import type { Chronicle } from "./run/chronicle.ts";
 import type { OnResult } from "./run/on-result.ts";
 import type { Registry } from "./run/registry.ts";
 import type { RunReport } from "./run/report.ts";
-import type { QueueRun } from "./run/run.ts";
 
 export { examiner, type Examiner } from "./brokers.ts";
 
@@ -88,9 +85,7 @@ export class Memq {
   async run(options: RunOptions = {}): Promise<RunReport> {
     const { assertRunOptions } = await import("./run/run-options.ts");
     assertRunOptions(options);
-    const { runQueues, runQueuesGuarded } = await import("./run/run.ts");
-    const { runs, chronicle } = await this.#queueRuns(options);
-    return chronicle.end(await (options.ownsProcess === true ? runQueuesGuarded(runs) : runQueues(runs)));
+    return (await this.#consumers()).run(this.#queueConfigs(options.queues), options);
   }
 
   /**
@@ -99,17 +94,8 @@ export class Memq {
    */
   async work(options: WorkOptions = {}): Promise<RunReport> {
     const { splitWorkOptions } = await import("./run/work-options.ts");
-    const { care, run } = splitWorkOptions(options);
-    const [{ workOn }, { QueueWorkers }] = await Promise.all([
-      import("./run/worker.ts"),
-      import("./host/queue-workers.ts"),
-    ]);
-    const { runs, chronicle } = await this.#queueRuns(run, { worker: true });
-    const queues = runs.map((one) => {
-      const { name, storePath } = this.queueConfig(one.queue);
-      return { ...one, workers: new QueueWorkers({ storePath, queue: name }) };
-    });
-    return chronicle.end(await workOn(queues, { ...care, ownsProcess: run.ownsProcess === true }));
+    const { run, care } = splitWorkOptions(options);
+    return (await this.#consumers()).work(this.#queueConfigs(run.queues), run, care);
   }
 
   /** The broker of a queue, to look at it and to manage it. */
@@ -168,82 +154,25 @@ export class Memq {
     if (this.#isClosed) throw new MemqError("USAGE", "this configuration was closed: open it again");
   }
 
+  #queueConfigs(names: readonly string[] | undefined): readonly QueueConfig[] {
+    return names?.map((name) => this.queueConfig(name)) ?? this.config.queues;
+  }
+
+  async #consumers(): Promise<Consumers> {
+    this.#assertOpen();
+    const { Consumers } = await import("./consumers.ts");
+    return new Consumers({
+      clock: this.#clock,
+      onResult: this.#onResult,
+      broker: async (queue) => (await this.#brokers.open(queue)).broker,
+      registry: (queue) => this.registry(queue.name),
+    });
+  }
+
   async #publisher(queue?: string): Promise<ReturnType<typeof makePublisher>> {
     const { broker, codec } = await this.#open(queue);
     return makePublisher({ broker, codec, clock: this.#clock });
   }
-
-  async #queueRuns(options: RunOptions, { worker = false } = {}): Promise<QueueRuns> {
-    this.#assertOpen();
-    const queues = options.queues?.map((name) => this.queueConfig(name)) ?? this.config.queues;
-    const [{ Budget, cgroupMemoryLimit }, { Chronicle }] = await Promise.all([
-      import("./run/budget.ts"),
-      import("./run/chronicle.ts"),
-    ]);
-    const budget = new Budget(limitsOf(options, cgroupMemoryLimit()), this.#clock);
-    const chronicle = new Chronicle({ clock: this.#clock, care: options, ticksOf, worker });
-    const runs = await Promise.all(
-      queues.map((queue) => this.#told(queue, this.#queueRun(queue, { budget, chronicle, options }))),
-    );
-    return { runs, chronicle };
-  }
-
-  /** The same run, its attempts told to `onResult` where there is one. */
-  async #told(queue: QueueConfig, run: QueueRun): Promise<QueueRun> {
-    const onResult = this.#onResult ?? queue.onResult;
-    if (onResult === undefined) return run;
-    return (await import("./run/on-result.ts")).tellingResults(run, onResult);
-  }
-
-  #queueRun(config: QueueConfig, { budget, chronicle, options }: OneRun): QueueRun {
-    return {
-      queue: config.name,
-      open: async () => (await this.#brokers.open(config)).broker,
-      registry: () => this.registry(config.name),
-      className: config.className,
-      policy: { waitsMs: config.retryMs },
-      timeoutMs: options.timeout === undefined ? config.timeoutMs : durationMs(options.timeout),
-      concurrency: options.concurrency ?? config.concurrency,
-      budget,
-      clock: this.#clock,
-      stop: options.stop ?? new AbortController().signal,
-      graceMs: durationMs(options.grace ?? DEFAULT_GRACE_MS),
-      ...chronicle.of(config, { tell: options.listener ?? ignore, say: options.say ?? toStderr }),
-    };
-  }
-}
-
-/** The queues of a run or a worker, and who tells of them. */
-interface QueueRuns {
-  readonly runs: readonly QueueRun[];
-  readonly chronicle: Chronicle;
-}
-
-/** What the queues of one run share. */
-interface OneRun {
-  readonly budget: QueueRun["budget"];
-  readonly chronicle: Chronicle;
-  readonly options: RunOptions;
-}
-
-const ticksOf = async (every: readonly (number | string)[]): Promise<(afterMs: number) => number> =>
-  (await import("./cron/ticks.ts")).ticksOf(every);
-
-// Shorter than what init systems wait before they kill.
-const DEFAULT_GRACE_MS = 10_000;
-
-const ignore = (): void => undefined;
-const toStderr = (line: string): void => {
-  process.stderr.write(`${line}\n`);
-};
-
-function limitsOf(options: RunOptions, cgroupBytes: number | undefined): Limits {
-  const maxMemoryBytes = options.maxMemoryBytes ?? cgroupBytes;
-  return {
-    ...(options.maxTime !== undefined && { maxTimeMs: durationMs(options.maxTime) }),
-    ...(options.maxTasks !== undefined && { maxTasks: options.maxTasks }),
-    ...(maxMemoryBytes !== undefined && { maxMemoryBytes }),
-  };
 }
 
 /**

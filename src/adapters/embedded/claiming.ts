@@ -1,11 +1,12 @@
 import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { LEASE_MS } from "../../ports/broker.ts";
+import type { FrontRow } from "./front-rows.ts";
 import { holdInRanges } from "./held-ranges.ts";
 import { addHolder, isOnRecord, leaseFrom, prolong } from "./holder.ts";
 import { idleReason, pausedIdle, pausedUntil } from "./idle.ts";
 import type { Owner, Tenure } from "./owner.ts";
 import { STATE } from "./schema.ts";
-import { counterOf, front, select, suspects, type FrontRow, type Selection } from "./selection.ts";
+import { counterOf, front, select, suspects, type Selection } from "./selection.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 import { forgetFlights, takeOverFromGone } from "./succession.ts";
 

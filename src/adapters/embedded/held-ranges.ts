@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.ts";
-import type { FrontRow } from "./selection.ts";
+import type { FrontRow } from "./front-rows.ts";
 import { STATE } from "./schema.ts";
 
 /**

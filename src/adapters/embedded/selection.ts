@@ -1,20 +1,8 @@
 import type { Task } from "../../task/task.ts";
+import { frontRows, type FrontRow } from "./front-rows.ts";
 import { countRanges, HELD_IN_RANGE } from "./held-ranges.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
-
-/** A task that could be claimed, as stored. */
-export interface FrontRow {
-  readonly id: number;
-  readonly state: number;
-  readonly at: number;
-  readonly born: number;
-  readonly attempts: number;
-  readonly claims: number;
-  readonly suspect: number;
-  readonly keyed: boolean;
-  readonly body: string;
-}
 
 /** What the front of the queue holds for this version of memq. */
 export interface Selection {
@@ -42,20 +30,6 @@ const WAITING = "state = 0 AND suspect = 0 AND at <= ?";
 const FREE = `${WAITING} AND NOT ${HELD_IN_RANGE}`;
 const SUSPECT = "state = 0 AND suspect = 1 AND at <= ?";
 const DUE = "state = 1 AND at <= ?";
-const PASSING = "AND id NOT IN (SELECT value FROM json_each(?))";
-
-// One text for all rows: handing over each column of each row takes longer than finding them. What was never
-// touched since it was published, as most of them, is told without the columns that say so.
-const ROWS = (state: string, passing: string): string => `
-  SELECT json_group_array(json_array(id, at, body, more)) AS rows FROM (
-    SELECT id, at, body,
-      iif(state = 0 AND suspect = 0 AND born = at AND attempts = 0 AND claims = 0 AND key IS NULL, NULL,
-        state || ',' || born || ',' || attempts || ',' || claims || ',' || suspect || ',' || (key IS NOT NULL)) AS more
-    FROM task
-    WHERE queue = ? AND ${state} ${passing} ORDER BY at, id LIMIT ? OFFSET ?)`;
-
-type RowValues = readonly [id: number, at: number, body: string, more: string | null];
-
 /** The suspects of a queue: started by an owner that died, to be run with nothing beside them. */
 export const suspects =
   (queue: StoredQueue, number: number): Fetch =>
@@ -87,26 +61,18 @@ interface Reach {
 }
 
 function reach({ connection }: StoredQueue, state: string, span: Span): Reach {
-  const passing = span.passed.size === 0 ? [] : [JSON.stringify([...span.passed])];
-  const sql = ROWS(state, passing.length === 0 ? "" : PASSING);
   const rows: FrontRow[] = [];
   let chars = 0;
   for (let step = FIRST_STEP; rows.length < span.limit && chars < MAX_CLAIM_CHARS; step *= 2) {
     const size = Math.min(step, span.limit - rows.length);
-    const found = connection.get(sql, span.number, span.untilMs, ...passing, size, rows.length);
-    const text = (found as { rows: string }).rows;
-    const values = JSON.parse(text) as RowValues[];
-    rows.push(...values.map(rowOf));
-    chars += text.length;
-    if (values.length < size) return { rows, cutAt: undefined };
+    const found = frontRows(connection, state, { ...span, after: rows.at(-1), limit: size });
+    for (const row of found) {
+      rows.push(row);
+      chars += row.body.length;
+    }
+    if (found.length < size) return { rows, cutAt: undefined };
   }
   return { rows, cutAt: rows.length < span.limit ? rows.at(-1) : undefined };
-}
-
-function rowOf([id, at, body, more]: RowValues): FrontRow {
-  const [state = STATE.waiting, born = at, attempts = 0, claims = 0, suspect = 0, keyed = 0] =
-    more === null ? [] : more.split(",").map(Number);
-  return { id, state, at, born, attempts, claims, suspect, keyed: keyed === 1, body };
 }
 
 /** Opens rows until there are `limit` tasks; what cannot be opened is set apart and looked past. */

@@ -61,9 +61,16 @@ export function makeDraft(call: Call, options: PublishOptions, nowMs: number): D
 
 /** The options of one item of a bulk over those of all; its time, however it is given, takes the place of theirs. */
 export function itemOptions(all: PublishOptions, own: PublishOptions): PublishOptions {
+  if (!hasOptions(own)) return all;
   if (own.delay === undefined && own.at === undefined) return { ...all, ...own };
   const { delay, at, ...timeless } = all;
   return delay === undefined && at === undefined ? { ...all, ...own } : { ...timeless, ...own };
+}
+
+/** Most items of a bulk have none. */
+function hasOptions(own: PublishOptions): boolean {
+  for (const name in own) if (PUBLISH_OPTIONS.has(name)) return true;
+  return false;
 }
 
 /** @throws MemqError UNSUPPORTED when the broker cannot do what the draft asks for. */

@@ -62,7 +62,7 @@ export function makePublisher(parts: PublisherParts): Publisher {
 
 async function publishOne(parts: PublisherParts, call: Call, options: PublishOptions): Promise<string> {
   assertKnownNames(options, PUBLISH_OPTIONS, "option");
-  const draft = checkedDraft(parts, call, options);
+  const draft = checkedDraft(parts, call, { options, nowMs: parts.clock.now() });
   const [answer] = await parts.broker.publish([draft]);
   const outcome = judge(answer, options);
   switch (outcome.kind) {
@@ -106,11 +106,15 @@ function judgeItems(
   options: PublishOptions,
 ): readonly Judged[] {
   if (items.length > MAX_BATCH) throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
-  return items.map((item) => judgeItem(parts, item, options));
+  const nowMs = parts.clock.now();
+  return items.map((item) => judgeItem(parts, item, { all: options, nowMs }));
 }
 
-const draftsOf = (judged: readonly Judged[]): readonly Draft[] =>
-  judged.flatMap((one) => ("draft" in one ? [one.draft] : []));
+function draftsOf(judged: readonly Judged[]): readonly Draft[] {
+  const drafts: Draft[] = [];
+  for (const one of judged) if ("draft" in one) drafts.push(one.draft);
+  return drafts;
+}
 
 function outcomesOf(judged: readonly Judged[], answers: readonly Published[]): readonly BulkOutcome[] {
   let next = 0;
@@ -122,20 +126,28 @@ type Judged = { readonly draft: Draft; readonly options: PublishOptions } | Bulk
 const ITEM_NAMES: ReadonlySet<string> = new Set(["method", "args", ...PUBLISH_OPTIONS]);
 
 /** The draft of an item, or why it is refused: without the broker, and without harm to the others. */
-function judgeItem(parts: PublisherParts, item: BulkItem, all: PublishOptions): Judged {
+function judgeItem(
+  parts: PublisherParts,
+  item: BulkItem,
+  { all, nowMs }: { readonly all: PublishOptions; readonly nowMs: number },
+): Judged {
   try {
     assertKnownNames(item, ITEM_NAMES, "member of an item");
     const options = itemOptions(all, item);
-    const draft = checkedDraft(parts, { method: item.method, args: item.args ?? [] }, options);
-    return { draft, options };
+    const call = { method: item.method, args: item.args ?? [] };
+    return { draft: checkedDraft(parts, call, { options, nowMs }), options };
   } catch (error) {
     return refusal(error);
   }
 }
 
 /** The draft with its body, once everything that can be refused without the broker has been. */
-function checkedDraft({ broker, codec, clock }: PublisherParts, call: Call, options: PublishOptions): Draft {
-  const draft = makeDraft(call, options, clock.now());
+function checkedDraft(
+  { broker, codec }: PublisherParts,
+  call: Call,
+  { options, nowMs }: { readonly options: PublishOptions; readonly nowMs: number },
+): Draft {
+  const draft = makeDraft(call, options, nowMs);
   assertSupported(draft, broker.capabilities, broker.queue);
   // Refused here, it harms no other draft; the broker keeps the text that was checked.
   return { ...draft, body: codec.encode(draft) };

@@ -21,7 +21,7 @@ function valueWeight(value: Json, depth: number): number {
   if (typeof value === "string") return value.length + 2;
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return SMALL;
   let sum = SMALL;
-  for (const part of Object.values<Json>(value)) {
+  for (const part of Array.isArray(value) ? (value as readonly Json[]) : Object.values<Json>(value)) {
     sum += valueWeight(part, depth + 1);
     if (sum > MAX_BATCH_CHARS) break;
   }

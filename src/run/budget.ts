@@ -70,7 +70,7 @@ export class Budget {
   }
 
   #overTime(taskMs: number): boolean {
-    return taskMs > this.leftMs;
+    return this.#limits.maxTimeMs !== undefined && taskMs > this.leftMs;
   }
 
   #overMemory(): boolean {

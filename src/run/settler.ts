@@ -4,8 +4,8 @@ import type { Listener, RunEvent } from "../telemetry/events.ts";
 
 // What a kill may repeat: acknowledgements wait for each other at most this long.
 const GROUP_MS = 5;
-// One transaction or round trip of a good size; more gains nothing.
-const GROUP_LIMIT = 256;
+// One transaction or round trip of a good size, as large as a claim; more gains nothing.
+const GROUP_LIMIT = 512;
 
 /** What a settler works with. */
 export interface SettlerParts {

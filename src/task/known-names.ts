@@ -6,8 +6,8 @@ import { nearest } from "./nearest.ts";
  * `what`: what its members are called. @throws MemqError USAGE with a "did you mean".
  */
 export function assertKnownNames(given: object, known: ReadonlySet<string>, what: string): void {
-  for (const name of Object.keys(given)) {
-    if (known.has(name)) continue;
+  for (const name in given) {
+    if (known.has(name) || !Object.hasOwn(given, name)) continue;
     const near = nearest(name, known);
     const hint = near === undefined ? `there are ${[...known].join(", ")}` : `did you mean "${near}"?`;
     throw new MemqError("USAGE", `unknown ${what} "${name}", ${hint}`);

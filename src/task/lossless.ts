@@ -20,8 +20,8 @@ interface Flaw {
 export function assertLossless(args: readonly unknown[], maxBytes: number): void {
   if (!Array.isArray(args)) throw new MemqError("ARGS_INVALID", "the arguments are not a list");
   const search = new FlawSearch(maxBytes);
-  for (const [index, arg] of args.entries()) {
-    const flaw = search.in(arg, 0);
+  for (let index = 0; index < args.length; index++) {
+    const flaw = search.in(args[index], 0);
     if (flaw === undefined) continue;
     const path = flaw.path.length <= MAX_PATH_CHARS ? flaw.path : `…${flaw.path.slice(-MAX_PATH_CHARS)}`;
     throw new MemqError("ARGS_INVALID", `argument ${String(index + 1)}${path} is ${flaw.what}`);

@@ -306,7 +306,7 @@ describe("settling", () => {
     });
     await publish(broker, ...numbered("push", 900));
     await drainWith({ ...place, broker }, { Worker }, { concurrency: 900 });
-    expect(Math.max(...groups)).toBeLessThanOrEqual(256);
+    expect(Math.max(...groups)).toBeLessThanOrEqual(512);
     expect(told(place, "done")).toHaveLength(900);
   });
 

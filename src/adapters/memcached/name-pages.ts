@@ -72,9 +72,9 @@ export class NamePages {
       lists.findIndex(({ name }) => name === cursorName),
     );
     for (const [index, { name }] of lists.entries()) {
-      const claimed = index === 0 ? offset : 0;
-      const from = Math.max(claimed, name === cursorName ? Number(cursorAt) : 0);
-      const named = index < first ? [] : await this.#inList(control, name, { claimed, from });
+      const claimed = { offset: index === 0 ? offset : 0 };
+      const passed = name === cursorName ? Number(cursorAt) : 0;
+      const named = index < first ? [] : await this.#inList(control, name, { claimed, passed });
       if (named.length > 0) return named;
     }
     return [];
@@ -83,12 +83,11 @@ export class NamePages {
   async #inList(
     { epoch }: Control,
     name: string,
-    { claimed, from }: { readonly claimed: number; readonly from: number },
+    { claimed, passed }: { readonly claimed: Pick<Control, "offset">; readonly passed: number },
   ): Promise<readonly Named[]> {
     const item = await this.#parts.session.get(this.#parts.keys.list(epoch, name));
     const text = item?.value.toString("latin1") ?? "";
-    const begin = from > claimed ? from : unclaimedFrom({ offset: claimed }, text.length);
-    return namesIn(text, begin, name);
+    return namesIn(text, Math.max(unclaimedFrom(claimed, text.length), passed), name);
   }
 
   async #inBuckets(control: Control, after: string, isWanted: Wanted): Promise<readonly Named[]> {

@@ -94,6 +94,7 @@ export class Owner {
     const add: Operation = { kind: "add", key: keys.owner(name), value, ttlSeconds: this.#ttlSeconds };
     const { answer } = await session.sure(add);
     if (answer.kind === "full") await this.#parts.reserve.instead(add, HEARTBEAT_BYTES);
+    session.tasksAreHeld();
     this.#name = name;
     this.#beat = began;
     return name;

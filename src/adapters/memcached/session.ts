@@ -1,4 +1,5 @@
 import { MemqError } from "../../errors.ts";
+import { LEASE_MS } from "../../ports/broker.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Answer, Operation, Wire } from "./wire.ts";
 
@@ -16,9 +17,11 @@ const PATIENT: Limits = {
   ms: 10_000,
   leastTries: 3, // for a process that stood still itself
 };
+// What was run and is not written down is run again: that is worth waiting for as long as a lease lasts.
+const WITH_TASKS: Limits = { ms: LEASE_MS, leastTries: 3 };
 // One that never answered is rather switched off than restarting; a script or a mail waits for the sentence.
 const AT_FIRST: Limits = { ms: 1_000, leastTries: 0 };
-const MOST_TRIES = 40; // for a clock that stands still
+const MOST_TRIES = 100; // for a clock that stands still
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
 
@@ -58,15 +61,22 @@ export class Session {
   readonly wire: Wire;
   readonly #clock: Clock;
   #met = false;
+  #hasTasks = false;
 
   constructor(wire: Wire, clock: Clock) {
     this.wire = wire;
     this.#clock = clock;
   }
 
+  /** From now on this process holds tasks: it waits for the server as long as it may hold them. */
+  tasksAreHeld(): void {
+    this.#hasTasks = true;
+  }
+
   /** Patience for a piece of work that ends with BROKER_UNREACHABLE. */
   patience(): Patience {
-    return new Patience(this.#clock, this.#met ? PATIENT : AT_FIRST, () => {
+    const patient = this.#hasTasks ? WITH_TASKS : PATIENT;
+    return new Patience(this.#clock, this.#met ? patient : AT_FIRST, () => {
       // Whoever gives up has more to do before it ends, and none of that is worth waiting for all over again.
       this.#met = false;
       return this.#unanswered();

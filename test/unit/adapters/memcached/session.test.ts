@@ -70,3 +70,14 @@ test("a clock that is set back while a server is waited for makes nobody wait lo
   setBackMs = 3_600_000;
   expect(await given).toBeLessThan(15_000);
 });
+
+test("a process that holds tasks waits for as long as their lease lasts, and once", async () => {
+  const session = new Session(wire, clock);
+  await session.ask(get);
+  session.tasksAreHeld();
+  isAway = true;
+  const waitedMs = await givesUpAfterMs(session);
+  expect(waitedMs).toBeGreaterThanOrEqual(30_000);
+  expect(waitedMs).toBeLessThan(35_000);
+  expect(await givesUpAfterMs(session)).toBeLessThanOrEqual(CONNECT_MS + 1_000);
+});

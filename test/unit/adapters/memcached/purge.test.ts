@@ -105,7 +105,7 @@ describe("purging", () => {
     const dying = open(
       watched((operation) => {
         if (!readsRecord(operation)) return undefined;
-        for (const key of keysWith(/^mq:q:o/)) server.evict(key);
+        for (const key of keysWith(/^mq:q:o[^:]+$/)) server.evict(key);
         die();
         return new Promise(() => undefined);
       }),

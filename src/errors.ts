@@ -107,8 +107,8 @@ export const ERRORS = {
   },
   NOT_MEMCACHED: {
     exit: EXIT.unreachable,
-    what: "What listens at that address does not speak memcached's binary protocol.",
-    next: "Point queueip and queueport at a stock memcached that is not started with -B ascii.",
+    what: "What listens at that address does not speak memcached's binary protocol, or not all of it.",
+    next: "Point queueip and queueport at a stock memcached that is not started with -B ascii or -C.",
   },
   BROKER_REFUSED: {
     exit: EXIT.unreachable,

@@ -58,6 +58,7 @@ export class ControlStore {
       this.#latest = undefined;
       return undefined;
     }
+    if (item.cas === 0n) throw this.#uncompared();
     const decoded = decodeControl(item.value);
     switch (decoded.kind) {
       case "control":
@@ -193,6 +194,14 @@ export class ControlStore {
     return new MemqError(
       "QUEUE_FULL",
       `memcached at ${session.wire.server} has no memory left for queue "${queue}"`,
+    );
+  }
+
+  #uncompared(): MemqError {
+    const { server } = this.#parts.session.wire;
+    return new MemqError(
+      "NOT_MEMCACHED",
+      `memcached at ${server} compares no versions: was it started with -C?`,
     );
   }
 

@@ -321,3 +321,15 @@ describe("other tools' hands", () => {
     expect(await owner.depth()).toMatchObject({ waiting: 0, dead: 1 });
   });
 });
+
+test("a server that compares no versions takes no task, and says why", async () => {
+  const wire = server.wire();
+  const owner = open({
+    ...wire,
+    batch: async (operations) =>
+      (await wire.batch(operations)).map((answer) =>
+        answer.kind === "ok" ? { ...answer, cas: 0n } : answer,
+      ),
+  });
+  await expect(owner.publish([draft("a")])).rejects.toMatchObject({ code: "NOT_MEMCACHED" });
+});

@@ -39,7 +39,7 @@ export class Consumers {
   async work(
     queues: readonly QueueConfig[],
     options: RunOptions,
-    care: Omit<WorkerCare, "ownsProcess">,
+    own: Omit<WorkerCare, "ownsProcess">,
   ): Promise<RunReport> {
     const [{ workOn }, { QueueWorkers }] = await Promise.all([
       import("./run/worker.ts"),
@@ -48,7 +48,7 @@ export class Consumers {
     const chronicle = this.#chronicle(options, { worker: true });
     const runs = await this.#runsOf(queues, { chronicle, options });
     const working = runs.map((run) => ({ ...run, workers: new QueueWorkers(run) }));
-    return chronicle.end(await workOn(working, { ...care, ownsProcess: options.ownsProcess === true }));
+    return chronicle.end(await workOn(working, { ...own, ownsProcess: options.ownsProcess === true }));
   }
 
   #chronicle(care: RunOptions, { worker = false } = {}): Chronicle {
@@ -85,6 +85,7 @@ export class Consumers {
       clock: this.#parts.clock,
       stop: options.stop ?? new AbortController().signal,
       graceMs: durationMs(options.grace ?? DEFAULT_GRACE_MS),
+      lastWords: (id) => lastWordsOf(config, id, this.#parts.clock),
       ...chronicle.of(config, { tell: options.listener ?? ignore, say: options.say ?? toStderr }),
     };
   }
@@ -101,6 +102,9 @@ interface OneRun {
   readonly chronicle: Chronicle;
   readonly options: RunOptions;
 }
+
+const lastWordsOf = async ({ name, storePath }: QueueConfig, id: string, clock: Clock): Promise<string> =>
+  (await import("./run/last-words.ts")).lastWords(storePath, { queue: name, id }, clock);
 
 const ticksOf = async (every: readonly (number | string)[]): Promise<(afterMs: number) => number> =>
   (await import("./cron/ticks.ts")).ticksOf(every);

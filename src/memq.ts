@@ -94,8 +94,8 @@ export class Memq {
    */
   async work(options: WorkOptions = {}): Promise<RunReport> {
     const { splitWorkOptions } = await import("./run/work-options.ts");
-    const { run, care } = splitWorkOptions(options);
-    return (await this.#consumers()).work(this.#queueConfigs(run.queues), run, care);
+    const { own, run } = splitWorkOptions(options);
+    return (await this.#consumers()).work(this.#queueConfigs(run.queues), run, own);
   }
 
   /** The broker of a queue, to look at it and to manage it. */

@@ -1,17 +1,17 @@
 import { CRON, cronTimes } from "../config/cadence.ts";
 import { timesInWords } from "../cron/times-in-words.ts";
-import { describeError, EXIT, MemqError } from "../errors.ts";
+import { EXIT, MemqError } from "../errors.ts";
 import type { Memq } from "../memq.ts";
 import { Metronome } from "../schedule/metronome.ts";
 import { calendarOf } from "../schedule/schedule.ts";
 import { zoneOf } from "../schedule/zone.ts";
 import { launchRun, withoutOption } from "./child-run.ts";
-import { openSoundParts } from "./configuration.ts";
+import { minuteWork } from "./minute-work.ts";
 import { everyMinute } from "./minutes.ts";
 import type { Parsed } from "./options.ts";
 import { localTime } from "../telemetry/local-time.ts";
 import { Residence } from "./residence.ts";
-import { fireSchedules, soon } from "./schedules.ts";
+import { soon } from "./schedules.ts";
 import type { Session } from "./shell.ts";
 import { awaitSignal } from "./signals.ts";
 
@@ -52,7 +52,7 @@ export async function stayResident(session: Session, stay: Stay): Promise<number
     say,
     complain: session.complain,
   });
-  const schedules = minuteWork(session, stay.queues);
+  const schedules = minuteWork(session, "runjobs", stay.queues);
   const stopTicking = everyMinute(() => {
     const nowMs = Date.now();
     // First what is due is published, so that the run finds it.
@@ -82,30 +82,4 @@ const wordsOf = (cron: string): string => {
 function mostRuns({ memq, queues, maxRuns }: Stay): number {
   const slots = queues.map((name) => maxRuns ?? memq.queueConfig(name).maxRuns);
   return slots.reduce((sum, count) => sum + count + 1, 0);
-}
-
-/** Fires schedules at their minute, though the next run may be far; config.ini is read anew each time. */
-function minuteWork(
-  session: Session,
-  queues: readonly string[],
-): { look: () => Promise<void>; ended: () => Promise<void> } {
-  let complaint = "";
-  let work: Promise<void> | undefined;
-  const fire = async (): Promise<void> => {
-    try {
-      const { memq } = openSoundParts(session.parsed, session.io);
-      await fireSchedules(session, memq, queues).finally(() => memq.close());
-      complaint = "";
-    } catch (error) {
-      const said = describeError(error);
-      if (said !== complaint) session.complain(`runjobs: ${said}`);
-      complaint = said;
-    }
-  };
-  return {
-    look: () => (work ??= fire().finally(() => (work = undefined))),
-    ended: async () => {
-      await work;
-    },
-  };
 }

@@ -1,5 +1,5 @@
-import { EXIT, worstExit, type MemqError } from "../errors.ts";
-import type { Memq, RunOptions } from "../memq.ts";
+import { EXIT, worstExit } from "../errors.ts";
+import type { RunOptions } from "../memq.ts";
 import type { RunReport } from "../run/report.ts";
 import { RateLimit } from "../telemetry/rate-limit.ts";
 import type { RunEvent } from "../telemetry/events.ts";
@@ -10,6 +10,7 @@ import { CARE_OPTIONS, careOptions, pingFailure, pingUrl } from "./run-care.ts";
 import { eventLine, likeness } from "./run-lines.ts";
 import { readSummary, tellReport } from "./run-telling.ts";
 import type { Io } from "./io.ts";
+import { soundQueues } from "./sound-queues.ts";
 import { runCommand, type Command, type Session } from "./shell.ts";
 import { fireSchedules, soon } from "./schedules.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -95,30 +96,6 @@ async function stay(session: Session, argv: readonly string[]): Promise<number> 
   return stayResident(session, { argv, cron, memq, queues, ...care });
 }
 
-interface Sound {
-  readonly memq: Memq;
-  readonly fault: MemqError | undefined;
-  readonly queues: readonly string[];
-}
-
-/**
- * The queues to drain. One whose section is wrong is left out, its faults are told; a misspelt one ends the run.
- * What is wrong with queues that were not asked for is not told.
- */
-function soundQueues(session: Session): Sound {
-  const { memq, fault: anyFault, isSpoilt, concerns } = session.openSound();
-  const asked = queueNames(session.parsed);
-  const named = asked ?? memq.config.queues.map(({ name }) => name);
-  const queues = named.filter((name) => !isSpoilt(name));
-  for (const name of queues) memq.queueConfig(name);
-  const fault = asked === undefined || concerns(asked) ? anyFault : undefined;
-  if (fault !== undefined) {
-    if (queues.length === 0) throw fault;
-    session.complainOf(fault);
-  }
-  return { memq, fault, queues };
-}
-
 type Watch = Required<Pick<RunOptions, "stop" | "ownsProcess" | "listener" | "say">>;
 
 /** A run with its progress shown and signals minded, whatever becomes of it. */
@@ -146,12 +123,6 @@ async function watched(session: Session, run: (watch: Watch) => Promise<RunRepor
     limited.end();
     signals.release();
   }
-}
-
-function queueNames({ words, text }: Parsed): readonly string[] | undefined {
-  const named = text("queue");
-  const all = named === undefined ? words : [named, ...words];
-  return all.length === 0 ? undefined : [...new Set(all)];
 }
 
 function runOptions(parsed: Parsed): RunOptions {

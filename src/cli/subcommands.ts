@@ -106,6 +106,32 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import("./commands/runs.ts")).runs,
   },
   {
+    name: "work",
+    brief: "keep workers alive, which run tasks as they come",
+    usage: "memq work [options] [queue…]",
+    about:
+      "Stays, and keeps worker processes alive that run tasks within milliseconds of their publishing. Without a\n" +
+      "queue: all queues of the configuration. SIGHUP loads the handlers anew, SIGTERM ends when what runs has ended.",
+    options: {
+      processes: { short: "p", value: "N", doc: "how many worker processes (default 1)" },
+      "if-not-running": { doc: "do nothing when such workers are kept already: for a crontab line" },
+      "max-tasks": { value: "N", doc: "replace a process after N tasks" },
+      "max-memory": {
+        value: "512M",
+        doc: "replace a process at this much memory (default: 80 % of the cgroup's)",
+      },
+      concurrency: { value: "N", doc: "tasks at a time in each process, instead of the queue's" },
+      timeout: { value: "D", doc: "for one attempt, instead of the queue's" },
+      log: { value: "FILE", doc: "append a line per task to FILE, and what handlers log" },
+    },
+    examples: [
+      `memq work`,
+      `memq work push -p 5`,
+      `* * * * * cd /path/to/project && memq work -p 5 --if-not-running      # a crontab line`,
+    ],
+    load: async () => (await import("./commands/work.ts")).work,
+  },
+  {
     name: "retry",
     brief: "put dead letters back",
     usage: "memq retry <id>… | --key K | --all",

@@ -27,11 +27,17 @@ export class QueueWorkers {
     return slotHolders(this.#path);
   }
 
-  /** Ends those that a handler blocks for longer than they said: nothing within their process can. */
-  async endStuck(): Promise<readonly StuckRun[]> {
+  /**
+   * Ends those that a handler blocks for longer than they said: nothing within their process can. `onStuck`: told the
+   * number of the process before.
+   */
+  async endStuck(onStuck: (pid: number) => void): Promise<readonly StuckRun[]> {
     const folder = new SlotFolder(this.#path);
     const ended: StuckRun[] = [];
-    for (const entry of folder.tickets().filter(isStuck(folder))) ended.push(await endStuck(folder, entry));
+    for (const entry of folder.tickets().filter(isStuck(folder))) {
+      onStuck(entry.pid);
+      ended.push(await endStuck(folder, entry));
+    }
     return ended;
   }
 }

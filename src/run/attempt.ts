@@ -26,6 +26,10 @@ export interface AttemptParts {
   readonly pause: (untilMs: number) => Promise<void>;
   /** Told before each attempt how long it may take. */
   readonly attemptBegins?: (timeoutMs: number) => void;
+  /** What is known of the end of the process that a task ran in last, as the end of a sentence. Default: nothing. */
+  readonly lastWords?: ((id: string) => Promise<string>) | undefined;
+  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
+  readonly atRisk?: ((id: string) => () => void) | undefined;
 }
 
 /**
@@ -39,7 +43,7 @@ export function attempt(parts: AttemptParts, claim: Claim): number | Promise<num
   const attempts = maxAttempts(claim.task, policy);
   // Beyond the last attempt a handler's own retryLater may have led; a death may not.
   if (claim.alone && claim.attempt > attempts && !isMispresumed(claim, attempts))
-    return bury(parts, claim, usedUp(claim));
+    return buryUsedUp(parts, claim);
   const last = claim.attempt >= attempts;
   const timeoutMs = claim.task.timeoutMs ?? target.settings.timeoutMs ?? parts.timeoutMs;
   const plan = { target, policy, timeoutMs, atOnce: last || claim.alone };
@@ -63,8 +67,15 @@ interface Plan {
 const policyOf = (parts: AttemptParts, target: Target): RetryPolicy =>
   target.settings.waitsMs === undefined ? parts.policy : { waitsMs: target.settings.waitsMs };
 
-const usedUp = (claim: Claim): Error =>
-  new Error(`its attempts (${String(claim.attempt - 1)}) are used up; the last one ended with its process`);
+async function buryUsedUp(parts: AttemptParts, claim: Claim): Promise<number> {
+  const end = (await parts.lastWords?.(claim.task.id)) ?? "";
+  const attempts = String(claim.attempt - 1);
+  return bury(
+    parts,
+    claim,
+    new Error(`its attempts (${attempts}) are used up; the last one ended with its process${end}`),
+  );
+}
 
 /** False when the lease is lost, or the task was cancelled. */
 function mayRun(parts: AttemptParts, { task }: Claim, started: Started): boolean {
@@ -76,10 +87,12 @@ function mayRun(parts: AttemptParts, { task }: Claim, started: Started): boolean
 
 function run(parts: AttemptParts, claim: Claim, plan: Plan): number | Promise<number> {
   const startedAtMs = performance.now();
+  const survived = plan.atOnce ? parts.atRisk?.(claim.task.id) : undefined;
   const dispatched = parts.dispatcher.dispatch(claim, plan.target, plan.timeoutMs);
   const ending = "kind" in dispatched.ending ? dispatched.ending : parts.underWay.watch(dispatched);
   return proceed(ending, (ended) => {
     const ms = performance.now() - startedAtMs;
+    survived?.();
     return proceed(end(parts, claim, { ending: ended, plan, ms }), () => ms);
   });
 }

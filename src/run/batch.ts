@@ -40,6 +40,8 @@ export interface BatchParts {
   readonly roomForMore?: () => Promise<void> | undefined;
   /** Told now and then, as long as the process gets to do anything at all. */
   readonly onRenew?: () => void;
+  /** What is known of the end of the process that a task ran in last, as the end of a sentence. Default: nothing. */
+  readonly lastWords?: (id: string) => Promise<string>;
   /** A worker's: where nothing can be claimed it waits for more. Absent: the batch ends then. */
   readonly stays?: Staying;
 }
@@ -52,6 +54,8 @@ export interface Staying {
   readonly watch?: CallWatch | undefined;
   /** Told when the handlers are there and the work begins. */
   readonly onReady?: () => void;
+  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
+  readonly atRisk?: ((id: string) => () => void) | undefined;
 }
 
 /** Why a run of a queue ended. "full": as many runs as may be work on it already. */
@@ -120,6 +124,7 @@ class Batch {
     this.#supply = new Supply({ ...parts, flush: () => this.#settler.flush() });
     this.#attempt = {
       ...parts,
+      atRisk: parts.stays?.atRisk,
       dispatcher,
       settler: this.#settler,
       underWay: this.#underWay,

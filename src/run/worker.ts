@@ -25,6 +25,10 @@ export interface WorkerCare {
   readonly leave?: AbortSignal;
   /** Told once, when the handlers of a queue are loaded and it is worked on. */
   readonly onReady?: () => void;
+  /** Told once, when it claims no more and is about to end. */
+  readonly onLeaving?: () => void;
+  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
+  readonly atRisk?: (queue: string, id: string) => () => void;
 }
 
 /**
@@ -149,6 +153,7 @@ class Worker {
     const stays: Staying = {
       leave: this.#leaving.signal,
       watch: this.#vigil?.of(parts.queue),
+      atRisk: this.#care.atRisk?.bind(undefined, parts.queue),
       onReady: () => {
         backoff.began(performance.now());
         this.#ready(parts);
@@ -178,8 +183,10 @@ class Worker {
   }
 
   readonly #leave = (): void => {
+    if (this.#leaving.signal.aborted) return;
     for (const { budget } of this.#queues) budget.stop();
     this.#leaving.abort();
+    this.#care.onLeaving?.();
   };
 }
 

@@ -2,6 +2,8 @@ import { END_TEXT } from "../../run/summary.ts";
 import type { QueueConfig } from "../../config/config.ts";
 import { MemqError } from "../../errors.ts";
 import { QueueRuns } from "../../host/queue-runs.ts";
+import { QueueWorkers } from "../../host/queue-workers.ts";
+import type { SlotHolder } from "../../host/run-slots.ts";
 import { recordsOf, type RunRecord } from "../../host/run-record.ts";
 import { formatDuration } from "../../task/duration.ts";
 import { columns } from "../columns.ts";
@@ -29,6 +31,8 @@ export function runs(session: Session): Promise<number> {
 }
 
 interface Seen {
+  /** Those that live. */
+  readonly workers: readonly (SlotHolder & { readonly queue: string })[];
   readonly records: readonly RunRecord[];
   /** Runs that found nothing to do. */
   readonly empty: readonly { readonly queue: string; readonly count: number; readonly lastAt: number }[];
@@ -40,9 +44,13 @@ function seenOf(queues: readonly QueueConfig[], nowMs: number): Seen {
     const places = queues.map(({ name, storePath }) => ({
       name,
       runs: new QueueRuns({ storePath, queue: name }),
+      workers: new QueueWorkers({ storePath, queue: name }),
     }));
     const entries = places.flatMap(({ runs: one }) => one.history(nowMs));
     return {
+      workers: places.flatMap(({ name, workers }) =>
+        workers.living().map((one) => ({ ...one, queue: name })),
+      ),
       records: recordsOf(entries),
       empty: places.flatMap(({ name, runs: one }) => {
         const found = one.emptyRuns();
@@ -58,24 +66,32 @@ function seenOf(queues: readonly QueueConfig[], nowMs: number): Seen {
 const HEADINGS = ["started", "took", "run", "queue", "done", "retried", "dead", "left", "ended"];
 const NUMBERS = [4, 5, 6, 7];
 
-function showRuns(session: Session, { records, empty }: Seen): void {
+function showRuns(session: Session, { workers, records, empty }: Seen): void {
   const [headings = "", ...lines] = columns([HEADINGS, ...records.map(rowOf)], { right: NUMBERS });
   if (records.length > 0) session.print([heading(headings, session.io), ...lines].join("\n"));
   for (const { queue, count, lastAt } of empty) {
     session.say(`${queue}: ${counted(count, "run")} found nothing to do, the last at ${localTime(lastAt)}`);
   }
+  for (const queue of new Set(workers.map((one) => one.queue))) {
+    const living = workers.filter((one) => one.queue === queue);
+    const since = Math.min(...living.map(({ sinceMs }) => sinceMs));
+    session.say(
+      `${queue}: ${counted(living.length, "worker")} at work, the oldest since ${localTime(since)}`,
+    );
+  }
   if (records.length + empty.length === 0) session.say("No run has looked at a queue on this host yet.");
 }
 
-function rowOf({ startedAt, who, queue, end, state }: RunRecord): readonly string[] {
+function rowOf({ startedAt, who, queue, worker, end, state }: RunRecord): readonly string[] {
   const begun = [
     localTime(startedAt),
     end === undefined ? "" : formatDuration(end.at - startedAt),
-    who,
+    worker === true ? `${who} (worker)` : who,
     queue,
   ];
   if (end === undefined) return [...begun, "", "", "", "", state];
-  const left = end.left === undefined ? "?" : String(end.left);
+  const unknown = worker === true ? "" : "?"; // a worker leaves in the midst of it
+  const left = end.left === undefined ? unknown : String(end.left);
   return [...begun, String(end.done), String(end.retried), String(end.dead), left, endOf(end)];
 }
 
@@ -84,12 +100,14 @@ function endOf({ ended, failure }: NonNullable<RunRecord["end"]>): string {
   return Object.hasOwn(END_TEXT, ended) ? END_TEXT[ended as keyof typeof END_TEXT] : ended;
 }
 
-function runsJson({ records, empty }: Seen): object {
+function runsJson({ workers, records, empty }: Seen): object {
   return {
-    runs: records.map(({ run, queue, who, startedAt, state, end }) => ({
+    workers: workers.map(({ queue, name, sinceMs }) => ({ queue, who: name, since: isoTime(sinceMs) })),
+    runs: records.map(({ run, queue, who, worker, startedAt, state, end }) => ({
       run,
       who,
       queue,
+      ...(worker === true && { worker }),
       state,
       startedAt: isoTime(startedAt),
       ...(end !== undefined && {

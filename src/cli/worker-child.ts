@@ -1,0 +1,81 @@
+import { MemqError } from "../errors.ts";
+import type { RunEvent } from "../telemetry/events.ts";
+import { RateLimit } from "../telemetry/rate-limit.ts";
+import { mindLateStrays } from "./late-strays.ts";
+import { eventLine, likeness } from "./run-lines.ts";
+import type { Session } from "./shell.ts";
+import { chooseSound } from "./sound-queues.ts";
+import { workOptions } from "./work-options.ts";
+import { readMessage, WORKER_VARIABLE, type FromWorker, type ToWorker } from "./worker-messages.ts";
+
+// What was said often enough is news again after this time.
+const SILENCE_MS = 600_000;
+
+/** A worker's process: works until its parent says otherwise, or is gone. What is wrong with config.ini the parent tells. */
+export async function workAsChild(session: Session): Promise<number> {
+  process.env[WORKER_VARIABLE] = ""; // what handlers start is no worker
+  const { memq, queues } = chooseSound(session);
+  const options = workOptions(session);
+  process.chdir(memq.config.folder);
+  mindLateStrays(session);
+  const verbose = session.parsed.flag("verbose");
+  const limited = new RateLimit(session.complain);
+  const listener = (event: RunEvent): void => {
+    const line = eventLine(event, verbose, Date.now());
+    if (line === undefined) return;
+    if (verbose) session.complain(line);
+    else limited.say({ line, ...likeness(event) });
+  };
+  const speaking = setInterval(() => {
+    limited.end();
+  }, SILENCE_MS);
+  const report = await memq.work({
+    ...options,
+    ...obeying(),
+    queues,
+    listener,
+    say: session.complain,
+    ownsProcess: true,
+    onReady: () => {
+      send({ memq: "ready" });
+    },
+    onLeaving: () => {
+      send({ memq: "leaving" });
+    },
+    atRisk: (queue, id) => {
+      send({ memq: "risks", queue, id });
+      return () => {
+        send({ memq: "survived", queue, id });
+      };
+    },
+  });
+  clearInterval(speaking);
+  limited.end();
+  for (const { queue, failure } of report.queues) {
+    if (failure !== undefined)
+      session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
+  }
+  return report.exit;
+}
+
+/** Nobody is left to hear it when the parent is gone, and that is found out by itself. */
+const send = (message: FromWorker): void => {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+};
+
+/** The parent says when to end; so does a signal, and the parent's death. */
+function obeying(): { readonly stop: AbortSignal; readonly leave: AbortSignal } {
+  const [stop, leave] = [new AbortController(), new AbortController()];
+  const end = (): void => {
+    stop.abort();
+  };
+  process.on("message", (message: unknown) => {
+    const told = readMessage<ToWorker>(message)?.memq;
+    if (told === "stop") end();
+    if (told === "leave") leave.abort();
+  });
+  process.once("disconnect", end);
+  // A second one ends it at once, by the system's own way.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, end);
+  return { stop: stop.signal, leave: leave.signal };
+}

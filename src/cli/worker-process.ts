@@ -1,0 +1,134 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { describeError } from "../errors.ts";
+import type { Obituary, RiskyTask } from "../host/obituaries.ts";
+import type { WorkerEnd, WorkerProcess } from "../run/supervisor.ts";
+import type { Io } from "./io.ts";
+import { scriptPath } from "./package-files.ts";
+import { readMessage, WORKER_VARIABLE, type FromWorker, type ToWorker } from "./worker-messages.ts";
+
+/** How a worker's process is started. */
+export interface WorkerStart {
+  readonly args: readonly string[];
+  readonly io: Pick<Io, "cwd" | "env">;
+  /** Whole lines of its stderr, with their line ends. */
+  readonly stderr: (text: string) => void;
+  /** Told of each task that was running, and may have ended it, when it died. */
+  readonly died: (task: RiskyTask, obituary: Obituary) => void;
+}
+
+/** The worker's process, for who knows more about its end than the system. */
+export interface StartedWorker extends WorkerProcess {
+  readonly pid: number | undefined;
+  /** Says why it is about to be ended. */
+  willEnd(why: string): void;
+}
+
+/** Starts a worker in a process of its own, with this process's stdout. */
+export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWorker {
+  const child = spawn(process.execPath, [scriptPath("memq"), ...args], {
+    cwd: io.cwd(),
+    env: { ...io.env, [WORKER_VARIABLE]: String(process.pid) },
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+    // Ctrl-C at a terminal goes to a whole group: the worker would get it twice, and twice means at once.
+    detached: true,
+  });
+  const tail = new Tail();
+  relayLines(child, (text) => {
+    tail.add(text);
+    stderr(text);
+  });
+  const risks = risksOf(child);
+  let why = "";
+  child.on("close", (code, signal) => {
+    const how = `${endText(code, signal)}${why}`;
+    if (code !== 0) for (const task of risks.values()) died(task, { how, stderr: tail.text });
+  });
+  const tell = (message: ToWorker): void => {
+    if (child.connected) child.send(message, () => undefined); // one that has just died needs no word
+  };
+  return {
+    pid: child.pid,
+    willEnd: (reason) => (why = `, ${reason}`),
+    name: child.pid === undefined ? "a worker" : `worker ${String(child.pid)}`,
+    ready: heard(child, "ready"),
+    leaving: heard(child, "leaving"),
+    ended: endOf(child),
+    leave: () => {
+      tell({ memq: "leave" });
+    },
+    stop: () => {
+      tell({ memq: "stop" });
+    },
+    kill: () => void child.kill("SIGKILL"),
+  };
+}
+
+const heard = (child: ChildProcess, word: FromWorker["memq"]): Promise<void> =>
+  new Promise((resolve) => {
+    child.on("message", (message: unknown) => {
+      if (readMessage<FromWorker>(message)?.memq === word) resolve();
+    });
+  });
+
+function endOf(child: ChildProcess): Promise<WorkerEnd> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => {
+      if (child.pid === undefined)
+        resolve({ code: null, how: `it could not be started: ${describeError(error)}` });
+    });
+    child.on("exit", (code, signal) => {
+      resolve({ code, how: endText(code, signal) });
+    });
+  });
+}
+
+// A line without an end must not fill the memory.
+const MOST_LINE = 64 * 1_024;
+
+/** Lines of several workers do not mix. */
+function relayLines({ stderr }: ChildProcess, write: (text: string) => void): void {
+  let begun = "";
+  stderr?.setEncoding("utf8").on("data", (text: string) => {
+    const whole = begun + text;
+    const end = whole.length > MOST_LINE ? whole.length : whole.lastIndexOf("\n") + 1;
+    if (end > 0) write(whole.slice(0, end));
+    begun = whole.slice(end);
+  });
+  stderr?.on("end", () => {
+    if (begun !== "") write(`${begun}\n`);
+  });
+}
+
+const endText = (code: number | null, signal: NodeJS.Signals | null): string =>
+  signal ?? `exit ${String(code)}`;
+
+/** The tasks that are running and whose attempt may be their last. */
+function risksOf(child: ChildProcess): ReadonlyMap<string, RiskyTask> {
+  const risks = new Map<string, RiskyTask>();
+  child.on("message", (message: unknown) => {
+    const told = readMessage<FromWorker>(message);
+    if (told?.memq !== "risks" && told?.memq !== "survived") return;
+    const { queue, id } = told;
+    const name = JSON.stringify([queue, id]);
+    if (told.memq === "risks") risks.set(name, { queue, id });
+    else risks.delete(name);
+  });
+  return risks;
+}
+
+// The message of a crash with some lines of its stack; more is in the parent's stderr.
+const MOST_LINES = 20;
+const MOST_TAIL = 2_000;
+
+/** The last lines of a text that goes on. */
+class Tail {
+  #text = "";
+
+  add(text: string): void {
+    this.#text = (this.#text + text).slice(-MOST_TAIL);
+  }
+
+  get text(): string {
+    return this.#text.trimEnd().split("\n").slice(-MOST_LINES).join("\n");
+  }
+}

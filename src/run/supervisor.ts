@@ -1,0 +1,192 @@
+import { EXIT } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import { Backoff } from "./backoff.ts";
+
+/** A worker in a process of its own. */
+export interface WorkerProcess {
+  /** What lines call it, e.g. `worker 4711`. */
+  readonly name: string;
+  /** Resolves when its handlers are loaded and it works. Never rejects. */
+  readonly ready: Promise<void>;
+  /** Resolves when it claims no more, and ends by itself when what it runs has ended. Never rejects. */
+  readonly leaving: Promise<void>;
+  /** Resolves when it is gone. Never rejects. */
+  readonly ended: Promise<WorkerEnd>;
+  /** Asks it to claim no more and to end when what it runs has ended, however long that takes. */
+  leave(): void;
+  /** The same, but what still runs after a while is handed back. */
+  stop(): void;
+  kill(): void;
+}
+
+/** How a worker's process ended. */
+export interface WorkerEnd {
+  readonly code: number | null;
+  /** For people: `exit 70`, `SIGKILL`, or why it could not be started. */
+  readonly how: string;
+}
+
+/** What a supervisor works with. */
+export interface SupervisorParts {
+  readonly processes: number;
+  readonly start: () => WorkerProcess;
+  /** A line about something that went wrong. */
+  readonly complain: (line: string) => void;
+  readonly clock: Clock;
+}
+
+// What runs is handed back after ten seconds, and handlers have ten to close; whoever needs longer hangs.
+const MOST_ENDING_MS = 35_000;
+
+/** One of the places for a worker. */
+interface Post {
+  worker: WorkerProcess | undefined;
+  readonly backoff: Backoff;
+}
+
+/**
+ * Keeps a number of workers alive: one that dies is replaced, after a second, two, four up to 30 when that goes on;
+ * one that leaves by itself is replaced at once. What becomes of one harms no other.
+ */
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #posts: readonly Post[];
+  readonly #alive = new Set<WorkerProcess>();
+  /** Decides which death is worth a line: not each of a row. */
+  readonly #news = new Backoff();
+  readonly #over = new AbortController();
+  #wasReady = false;
+  #exit: number = EXIT.ok;
+  #reloading: Promise<boolean> | undefined;
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    this.#posts = Array.from({ length: parts.processes }, () => ({
+      worker: undefined,
+      backoff: new Backoff(),
+    }));
+  }
+
+  /**
+   * Resolves with the exit code when it was told to end and all are gone, or when the first one ends before it ever
+   * worked because of its handlers or its configuration: the others would do the same.
+   */
+  async run(): Promise<number> {
+    const [first, ...others] = this.#posts;
+    if (first !== undefined) await this.#settled(this.#fill(first));
+    if (!this.#over.signal.aborted) for (const post of others) this.#fill(post);
+    await this.#untilOver();
+    await this.#untilGone();
+    return this.#exit;
+  }
+
+  /** Replaces the workers one by one, each when its successor works. False: they could not be, and go on. */
+  reload(): Promise<boolean> {
+    return (this.#reloading ??= this.#reload().finally(() => (this.#reloading = undefined)));
+  }
+
+  /** No worker is replaced any more; those that live hand back what they do not finish, and end. */
+  end(): void {
+    this.#over.abort();
+    for (const worker of this.#alive) worker.stop();
+  }
+
+  /** Ends them at once. What they ran counts as started. */
+  kill(): void {
+    this.#over.abort();
+    for (const worker of this.#alive) worker.kill();
+  }
+
+  async #reload(): Promise<boolean> {
+    for (const post of this.#posts) {
+      if (this.#over.signal.aborted) return false;
+      const successor = this.#start();
+      if (!(await this.#settled(successor))) return false;
+      const old = post.worker;
+      this.#place(post, successor);
+      old?.leave();
+    }
+    return true;
+  }
+
+  /** Puts a new worker on a post. */
+  #fill(post: Post): WorkerProcess {
+    const worker = this.#start();
+    this.#place(post, worker);
+    return worker;
+  }
+
+  #start(): WorkerProcess {
+    const worker = this.#parts.start();
+    this.#alive.add(worker);
+    void worker.ended.then(() => this.#alive.delete(worker));
+    void worker.ready.then(() => {
+      this.#wasReady = true;
+    });
+    return worker;
+  }
+
+  /** From now on what becomes of it concerns the post, until another one is placed there. */
+  #place(post: Post, worker: WorkerProcess): void {
+    post.worker = worker;
+    void worker.ready.then(() => {
+      post.backoff.began(performance.now());
+      this.#news.began(performance.now());
+    });
+    void worker.leaving.then(() => {
+      if (this.#isOn(post, worker)) this.#fill(post);
+    });
+    void worker.ended.then((end) => {
+      if (this.#isOn(post, worker)) void this.#replace(post, worker, end);
+    });
+  }
+
+  #isOn(post: Post, worker: WorkerProcess): boolean {
+    return post.worker === worker && !this.#over.signal.aborted;
+  }
+
+  async #replace(post: Post, worker: WorkerProcess, { code, how }: WorkerEnd): Promise<void> {
+    if (!this.#wasReady && code === EXIT.config) {
+      this.#exit = EXIT.config;
+      this.end();
+      return;
+    }
+    if (code === EXIT.ok) {
+      this.#fill(post); // it was asked to end by others, or its word that it would was not heard in time
+      return;
+    }
+    if (this.#news.failed(performance.now()).isFirst) {
+      this.#parts.complain(`${worker.name} ended (${how}), another one takes its place`);
+    }
+    const { waitMs } = post.backoff.failed(performance.now());
+    const { clock } = this.#parts;
+    await clock.until(clock.now() + waitMs, this.#over.signal);
+    if (this.#isOn(post, worker)) this.#fill(post);
+  }
+
+  /** Whether it came to work, rather than to its end. */
+  #settled(worker: WorkerProcess): Promise<boolean> {
+    return Promise.race([worker.ready.then(() => true), worker.ended.then(() => false)]);
+  }
+
+  #untilOver(): Promise<void> {
+    const { signal } = this.#over;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => {
+        resolve();
+      });
+    });
+  }
+
+  async #untilGone(): Promise<void> {
+    const tooLong = setTimeout(() => {
+      for (const worker of this.#alive) {
+        this.#parts.complain(`${worker.name} did not end, and is ended with SIGKILL`);
+        worker.kill();
+      }
+    }, MOST_ENDING_MS);
+    while (this.#alive.size > 0) await Promise.all([...this.#alive].map(({ ended }) => ended));
+    clearTimeout(tooLong);
+  }
+}

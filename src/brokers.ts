@@ -2,7 +2,7 @@ import type { Config, QueueConfig, ServerConfig } from "./config/config.ts";
 import { MemqError } from "./errors.ts";
 import { meetServer } from "./host/known-servers.ts";
 import type { EmbeddedStore } from "./adapters/embedded/store.ts";
-import type { Broker } from "./ports/broker.ts";
+import type { Broker, Published } from "./ports/broker.ts";
 import type { Clock } from "./ports/clock.ts";
 import type {
   FolderExamination,
@@ -12,6 +12,7 @@ import type {
 } from "./ports/examination.ts";
 import type { Wire } from "./adapters/memcached/wire.ts";
 import { plainCodec, type Codec } from "./task/codec.ts";
+import type { Draft } from "./task/task.ts";
 
 /** A queue's broker with the codec that writes its tasks. */
 export interface OpenQueue {
@@ -19,6 +20,18 @@ export interface OpenQueue {
   readonly broker: Broker;
   readonly codec: Codec;
 }
+
+/** Drafts for one queue, in their order. */
+export interface Order {
+  readonly queue: OpenQueue;
+  readonly drafts: readonly Draft[];
+}
+
+/** Whether one embedded store keeps all of these queues. */
+export const areTogether = (queues: readonly OpenQueue[]): boolean =>
+  queues.every(
+    ({ config }) => config.server === undefined && config.storePath === queues[0]?.config.storePath,
+  );
 
 /**
  * Opens the broker of each queue when it is first asked for, and loads its engine then. Together with
@@ -38,6 +51,13 @@ export class Brokers {
   /** @throws MemqError when the store cannot be opened; a server that is away is met on first use. */
   open(queue: QueueConfig): Promise<OpenQueue> {
     return remember(this.#queues, queue.name, () => this.#openQueue(queue));
+  }
+
+  /** Keeps drafts in queues of which `areTogether` is true: all or none. Answers each draft of each queue. */
+  async publishTogether(orders: readonly Order[]): Promise<readonly (readonly Published[])[]> {
+    const store = await this.#stores.get(orders[0]?.queue.config.storePath ?? "");
+    if (store === undefined) throw new MemqError("BUG", "no store keeps these tasks");
+    return store.publishTogether(orders.map(({ queue, drafts }) => ({ broker: queue.broker, drafts })));
   }
 
   /** Hands back what is held and closes everything that was opened. @throws what the first to fail threw. */

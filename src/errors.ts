@@ -85,6 +85,11 @@ export const ERRORS = {
     what: "The task is not a dead letter.",
     next: "Only dead letters are put back; memq why ID tells when this task will run.",
   },
+  EVENT_UNHEARD: {
+    exit: EXIT.data,
+    what: "Nobody listens to that event, so no task was published.",
+    next: "memq emit --list shows what is listened to; an [event.NAME] section in config.ini adds to it.",
+  },
   BULK_CHANGED: {
     exit: EXIT.data,
     what: "The input of a bulk is not what the part published so far was made from.",

@@ -12,6 +12,7 @@ export { task, type TaskContext } from "./run/task-context.ts";
 export { MemqError, type ErrorCode } from "./errors.ts";
 export type { PublishOptions } from "./publish/draft.ts";
 export type { BulkItem, BulkOutcome, BulkPart, PartReport } from "./publish/publisher.ts";
+export type { Emission, EmittedTask, EmitOptions, EventParams } from "./publish/events.ts";
 export type { BulkReport, BulkSource, OnOutcome } from "./publish/bulk.ts";
 export type { CareOptions } from "./run/chronicle.ts";
 export type { AttemptResult, OnResult } from "./run/on-result.ts";

@@ -1,4 +1,4 @@
-import { Brokers, serverWarning, type OpenQueue } from "./brokers.ts";
+import { areTogether, Brokers, serverWarning, type OpenQueue, type Order } from "./brokers.ts";
 import type { Config, QueueConfig } from "./config/config.ts";
 import type { Consumers } from "./consumers.ts";
 import { configOf, loadConfig, type ConfigInput } from "./config/load.ts";
@@ -7,6 +7,8 @@ import type { Broker } from "./ports/broker.ts";
 import { systemClock, type Clock } from "./ports/clock.ts";
 import { publishAll, type BulkReport, type BulkSource, type OnOutcome } from "./publish/bulk.ts";
 import type { PublishOptions } from "./publish/draft.ts";
+import type { Emission, EmitOptions, EventParams } from "./publish/events.ts";
+import { listeningTo, type Listening } from "./publish/listening.ts";
 import { makePublisher, type BulkItem, type BulkPart, type PartReport } from "./publish/publisher.ts";
 import { nearest } from "./task/nearest.ts";
 import type { Json } from "./task/task.ts";
@@ -49,6 +51,7 @@ export class Memq {
   readonly #handlers: OpenOptions["handlers"];
   readonly #onResult: OnResult | undefined;
   readonly #brokers: Brokers;
+  readonly #listening: Listening[] = [];
   #isClosed = false;
 
   constructor(config: Config, options: OpenOptions = {}) {
@@ -79,6 +82,36 @@ export class Memq {
   ): Promise<PartReport> {
     const { queue, ...how } = options;
     return (await this.#publisher(queue)).publishPart(items, part, how);
+  }
+
+  /**
+   * Publishes a task for each that listens to an event, in the order of config.ini, then of `on`. The handler gets
+   * `(params, event)`. @throws MemqError EVENT_UNHEARD when nobody listens
+   */
+  async emit(event: string, params: EventParams = {}, options: EmitOptions = {}): Promise<Emission> {
+    this.#assertOpen();
+    const { emit } = await import("./publish/events.ts");
+    const parts = {
+      listening: this.listening,
+      open: (queue: string | undefined) => this.#open(queue),
+      areTogether,
+      keepTogether: (orders: readonly Order[]) => this.#brokers.publishTogether(orders),
+      clock: this.#clock,
+    };
+    return emit(parts, { event, params, options });
+  }
+
+  /**
+   * Listens to an event, or to a topic pattern (`order.*`, `#`), as long as this configuration is open: each task is
+   * written as in config.ini, such as `closeOrder @default after 20m`. @throws MemqError
+   */
+  on(event: string, ...tasks: readonly string[]): void {
+    this.#listening.push(listeningTo(event, tasks, (queue) => this.queueConfig(queue)));
+  }
+
+  /** Who listens to events: the sections of config.ini, then what `on` added. */
+  get listening(): readonly Listening[] {
+    return [...this.config.events, ...this.#listening];
   }
 
   /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */

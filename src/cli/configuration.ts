@@ -15,6 +15,8 @@ export interface SoundMemq {
   readonly faultCount: number;
   /** Whether a queue is missing because its own section is at fault, or may be, where a section's line is. */
   readonly isSpoilt: (queue: string) => boolean;
+  /** Whether somebody who would listen to an event may be missing, because a section is at fault. */
+  readonly mayBeDeaf: boolean;
   /** Whether a fault has to do with these queues: a schedule's may concern any. */
   readonly concerns: (queues: readonly string[]) => boolean;
 }
@@ -54,6 +56,7 @@ export function openSoundParts(parsed: Parsed, io: Io): SoundMemq {
     memq: new Memq(config),
     faultCount: faults.length,
     isSpoilt: (queue) => parts.some(({ name }) => name === queue) || mayHide(queue),
+    mayBeDeaf: parts.some(({ kind }) => kind === "event" || kind === "unknown"),
     concerns: (queues) => parts.some(({ kind, name = "" }) => kind !== "queue" || queues.includes(name)),
     ...(error !== undefined && { fault: error }),
   };
@@ -61,7 +64,7 @@ export function openSoundParts(parsed: Parsed, io: Io): SoundMemq {
 
 /** What a fault spoils; `name`: of a queue. */
 interface Part {
-  readonly kind: "queue" | "trigger" | "unknown";
+  readonly kind: (typeof NAMED_KINDS)[number] | "unknown";
   readonly name?: string;
 }
 
@@ -71,5 +74,5 @@ function partOf(section = ""): Part {
   const kind = NAMED_KINDS.find((known) => known === section.slice(0, Math.max(dot, 0)));
   const name = section.slice(dot + 1);
   if (kind === undefined || nameFault(name) !== undefined) return { kind: "unknown" };
-  return kind === "queue" ? { kind, name } : { kind: "trigger" };
+  return kind === "queue" ? { kind, name } : { kind };
 }

@@ -8,6 +8,7 @@ import type { Registry } from "../run/registry.ts";
 import { logFault } from "../telemetry/log-file.ts";
 import { brokerJson, brokerText } from "./queues.ts";
 import { counted, cut, printable } from "./printable.ts";
+import { eventFaults } from "./event-check.ts";
 import { scheduleFaults } from "./schedule-check.ts";
 import { surveyTasks, type TaskSurvey, type Verdict } from "./task-verdicts.ts";
 
@@ -34,7 +35,7 @@ export async function checkQueue(memq: Memq, queue: QueueConfig): Promise<QueueC
     errors.push(new MemqError("CONFIG_INVALID", `log ${String(queue.log)} cannot be written: ${fault}`));
   if (registry !== undefined) {
     await attempted(errors, () => construct(registry, queue));
-    errors.push(...scheduleFaults(memq, queue, registry));
+    errors.push(...scheduleFaults(memq, queue, registry), ...eventFaults(memq, queue, registry));
   }
   return {
     queue,

@@ -213,4 +213,29 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     ],
     load: async () => (await import("./commands/schedule.ts")).schedule,
   },
+  {
+    name: "emit",
+    brief: "publish the tasks that listen to an event",
+    usage: "memq emit EVENT [k=v…] | --list",
+    about:
+      "Publishes a task for each that listens, in the order of the [event.NAME] sections of config.ini, and prints\n" +
+      "their ids. Each is given what the event says, { k: v, … }, and the event's name. Values are strings.\n" +
+      "Exits with 65 when nobody listens.",
+    options: {
+      key: {
+        short: "k",
+        value: "K",
+        doc: "emitted again under the same key it publishes only what is not there",
+      },
+      "json-args": { doc: "parse each value as JSON (default: strings)" },
+      "dry-run": { doc: "show what would be published" },
+      list: { doc: "show the events that are listened to, and their tasks" },
+    },
+    examples: [
+      `memq emit order_paied order_id=FB138`,
+      `memq emit order.42.paied --json-args sum=19.5`,
+      `memq emit --list`,
+    ],
+    load: async () => (await import("./commands/emit.ts")).emit,
+  },
 ];

@@ -1,3 +1,5 @@
+import type { EventTask } from "../task/event-task.ts";
+
 /** One queue, every setting resolved: paths absolute, times in ms, sizes in bytes, secrets read. */
 export interface QueueConfig {
   readonly name: string;
@@ -49,8 +51,8 @@ export interface EventConfig {
   readonly name: string;
   /** Topic pattern or plain name. */
   readonly on: string;
-  /** As written: `closeOrder @default after 20m`. */
-  readonly tasks: readonly string[];
+  /** In the order written. */
+  readonly tasks: readonly EventTask[];
 }
 
 /** The whole configuration. `queues[0]` is the queue that the top-level keys describe. */

@@ -1,10 +1,11 @@
 import { HOST, HTTP_URL } from "./address.ts";
 import { CADENCE, CRON, TIMEZONE } from "./cadence.ts";
 import { CALL } from "./call.ts";
+import { EVENT_TASK, TOPIC } from "./event.ts";
 import { CLASS_NAME, NAME_TYPE } from "./name.ts";
 import type { ValueType } from "./reading.ts";
 import { THRESHOLDS } from "./thresholds.ts";
-import { BUNDLE, choice, count, CREDENTIAL, DURATION, ITEM, KEEPING } from "./value.ts";
+import { BUNDLE, choice, count, CREDENTIAL, DURATION, KEEPING } from "./value.ts";
 import { PATH, SIZE, SWITCH, TEXT, WAITS } from "./value.ts";
 
 /** One key of config.ini. The loader, the error texts and docs/config.md read nothing but these. */
@@ -135,12 +136,11 @@ export const SCHEDULE_SETTINGS = {
 
 /** Keys of `[event.NAME]`. */
 export const EVENT_SETTINGS = {
-  on: { type: TEXT, doc: "Event, or topic pattern in quotes. Without it: NAME.", ahead: true },
+  on: { type: TOPIC, doc: "Event, or topic pattern in quotes. Without it: NAME." },
   "task[]": {
-    type: ITEM,
+    type: EVENT_TASK,
     doc: "A task of the event, such as `closeOrder @default after 20m`; one line each.",
     required: true,
-    ahead: true,
   },
 } as const satisfies Settings;
 

@@ -1,5 +1,6 @@
 import type { EventConfig, ScheduleConfig } from "./config.ts";
 import type { Section } from "./document.ts";
+import { eventQueueFaults } from "./event.ts";
 import { type Fault, quote } from "./fault.ts";
 import { given, type Layer, settingsOf, valuesOf } from "./layer.ts";
 import { nearest } from "../task/nearest.ts";
@@ -34,7 +35,8 @@ export function triggerFaults(
   const missing = Object.entries(settingsOf(section.kind))
     .filter(([key, setting]) => setting.required === true && !layer.has(key))
     .map(([key]): Fault => ({ origin: section.origin, says: `[${label}] needs ${key} = …`, section: label }));
-  const queue = section.kind === "schedule" ? given("queue", [layer]) : undefined;
+  if (section.kind === "event") return [...missing, ...eventQueueFaults(section, queueNames)];
+  const queue = given("queue", [layer]);
   if (typeof queue?.value !== "string" || queueNames.includes(queue.value)) return missing;
   const meant = nearest(queue.value, queueNames);
   const hint = meant === undefined ? "" : ` (did you mean ${quote(meant)}?)`;

@@ -114,15 +114,6 @@ export const CREDENTIAL: ValueType<string> = {
       : { fault: `is longer than ${String(MAX_CREDENTIAL_BYTES)} bytes, or holds a NUL` },
 };
 
-/** One line of a list; a key that ends in `[]` collects them. */
-export const ITEM: ValueType<readonly string[]> = {
-  name: "text, repeatable",
-  read: (text) => {
-    const reading = TEXT.read(text);
-    return "value" in reading ? { value: [reading.value] } : reading;
-  },
-};
-
 /** A file or folder, as written: relative paths are resolved against config.ini's folder later. */
 export const PATH: ValueType<string> = {
   name: "path",

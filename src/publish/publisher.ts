@@ -142,7 +142,7 @@ function judgeItem(
 }
 
 /** The draft with its body, once everything that can be refused without the broker has been. */
-function checkedDraft(
+export function checkedDraft(
   { broker, codec }: PublisherParts,
   call: Call,
   { options, nowMs }: { readonly options: PublishOptions; readonly nowMs: number },

@@ -44,6 +44,26 @@ export function parseCall(words: readonly string[], options: CallWords = {}): Ca
 /** Whether a text is, or means to be, a whole call: `saveToLocal('hello')`. */
 export const isCallText = (text: string): boolean => METHOD_THEN_PARENTHESIS.test(text);
 
+/** The value that a text of JSON spells; `where`: whose text it is. @throws MemqError ARGS_INVALID */
+export function parseJson(text: string, where: string): Json {
+  const inexact = inexactInteger(text);
+  if (inexact !== undefined) {
+    throw new MemqError(
+      "ARGS_INVALID",
+      `${where}: ${inexact} is too large to stay exact, write it in quotes`,
+    );
+  }
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new MemqError(
+      "ARGS_INVALID",
+      `${where} is not JSON: ${quoted(text)} (a string needs its quotes: '"hello"')`,
+      { cause },
+    );
+  }
+}
+
 /** The call itself, when its names could be a handler's. @throws MemqError CALL_INVALID */
 export function checkedCall<T extends Call>(call: T): T {
   assertMethodName(call.method);
@@ -87,25 +107,7 @@ export const isPublicName = (method: string): boolean => !method.startsWith("_")
 // Plain JavaScript can pass anything, and a pattern would read undefined as the word "undefined".
 const isIdentifier = (name: unknown): boolean => typeof name === "string" && IDENTIFIER.test(name);
 
-function parseJsonArg(text: string, index: number): Json {
-  const where = `argument ${String(index + 1)}`;
-  const inexact = inexactInteger(text);
-  if (inexact !== undefined) {
-    throw new MemqError(
-      "ARGS_INVALID",
-      `${where}: ${inexact} is too large to stay exact, write it in quotes`,
-    );
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch (cause) {
-    throw new MemqError(
-      "ARGS_INVALID",
-      `${where} is not JSON: ${quoted(text)} (a string needs its quotes: '"hello"')`,
-      { cause },
-    );
-  }
-}
+const parseJsonArg = (text: string, index: number): Json => parseJson(text, `argument ${String(index + 1)}`);
 
 /** The user's text, quoted back, cut where it is long. */
 function quoted(given: unknown): string {

@@ -154,6 +154,11 @@ export class EmbeddedBroker implements port.Broker {
     if (await leave(queue, owner)) bell.ring();
   }
 
+  /** What the store works with to do something with several of its queues at once. */
+  desk(): Promise<Desk> {
+    return this.#open();
+  }
+
   async #open(): Promise<Desk> {
     if (this.#closed) throw new MemqError("BUG", `queue "${this.queue}" was used after it was closed`);
     this.#desk = await this.#openDesk(this.#desk);

@@ -43,6 +43,20 @@ export async function publish(queue: StoredQueue, drafts: readonly Draft[]): Pro
   return queue.connection.write("synced", () => takeIn(queue, encoded));
 }
 
+/** Drafts for one queue of a store, in their order. */
+export interface Order {
+  readonly queue: StoredQueue;
+  readonly drafts: readonly Draft[];
+}
+
+/** Keeps the drafts of several queues in one synced transaction: all or none. Answers item by item. */
+export async function publishTogether(orders: readonly Order[]): Promise<readonly (readonly Published[])[]> {
+  const encoded = orders.map(({ queue, drafts }) => drafts.map((draft) => encode(queue.codec, draft)));
+  const connection = orders[0]?.queue.connection;
+  if (connection === undefined) return [];
+  return connection.write("synced", () => orders.map(({ queue }, at) => takeIn(queue, encoded[at] ?? [])));
+}
+
 /** Keeps encoded drafts, as part of a bulk or of none; inside a transaction. */
 export function takeIn(queue: StoredQueue, ready: readonly Ready[], bulk?: number): readonly Published[] {
   const intake = new Intake(queue, bulk);

@@ -1,11 +1,14 @@
 import { livenessOf, thisProcess } from "../../host/process-identity.ts";
 import { upMs } from "../../host/up-time.ts";
-import type { Broker } from "../../ports/broker.ts";
+import { MemqError } from "../../errors.ts";
+import type { Broker, Published } from "../../ports/broker.ts";
 import { systemClock, type Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
+import type { Draft } from "../../task/task.ts";
 import { Bell } from "../../host/bell.ts";
 import { EmbeddedBroker, type Desk } from "./broker.ts";
 import { openConnection, type Connection } from "./connection.ts";
+import { publishTogether } from "./publishing.ts";
 import { Owner, type Processes } from "./owner.ts";
 import { Shrinker } from "./shrinking.ts";
 import { storeFolder } from "./store-folder.ts";
@@ -34,8 +37,16 @@ export interface QueueOptions {
 export interface EmbeddedStore {
   /** A new owner of that queue. The store is opened with its first use. */
   queue(name: string, options: QueueOptions): Broker;
+  /** Keeps drafts in several queues, each by an owner that this store made, in one transaction: all or none. */
+  publishTogether(orders: readonly StoreOrder[]): Promise<readonly (readonly Published[])[]>;
   /** Closes every owner, gives back disk space and leaves the store. */
   close(): Promise<void>;
+}
+
+/** Drafts for one queue, in their order. */
+export interface StoreOrder {
+  readonly broker: Broker;
+  readonly drafts: readonly Draft[];
 }
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000;
@@ -61,7 +72,7 @@ interface OpenStore {
 
 class Store implements EmbeddedStore {
   readonly #options: EmbeddedStoreOptions;
-  readonly #brokers: Broker[] = [];
+  readonly #brokers: EmbeddedBroker[] = [];
   #opening: Promise<OpenStore> | undefined;
   #open: OpenStore | undefined;
 
@@ -73,6 +84,21 @@ class Store implements EmbeddedStore {
     const broker = new EmbeddedBroker(name, (known) => this.#openDesk(name, options, known));
     this.#brokers.push(broker);
     return broker;
+  }
+
+  async publishTogether(orders: readonly StoreOrder[]): Promise<readonly (readonly Published[])[]> {
+    const desks = await Promise.all(orders.map(({ broker }) => this.#own(broker).desk()));
+    const answers = await publishTogether(
+      orders.map(({ drafts }, at) => ({ queue: (desks[at] as Desk).queue, drafts })),
+    );
+    desks[0]?.bell.ring();
+    return answers;
+  }
+
+  #own(broker: Broker): EmbeddedBroker {
+    const own = this.#brokers.find((known) => known === broker);
+    if (own === undefined) throw new MemqError("BUG", `queue "${broker.queue}" is not of this store`);
+    return own;
   }
 
   async close(): Promise<void> {

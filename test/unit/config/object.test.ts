@@ -85,8 +85,12 @@ describe("an object", () => {
 
   test("takes values as they are: no quotes, no comments", () => {
     const env = {};
-    const { events } = configOf({ event: { e: { on: "a.#", task: 'f("x ; y")' } } }, { cwd: "/", env });
-    expect(events).toEqual([{ name: "e", on: "a.#", tasks: ['f("x ; y")'] }]);
+    const { events, schedules } = configOf(
+      { schedule: { e: { cron: "@daily", call: 'f("x ; y")' } }, event: { e: { on: "a.#", task: "f" } } },
+      { cwd: "/", env },
+    );
+    expect(events).toEqual([{ name: "e", on: "a.#", tasks: [{ method: "f" }] }]);
+    expect(schedules).toMatchObject([{ call: 'f("x ; y")' }]);
   });
 });
 

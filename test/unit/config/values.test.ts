@@ -230,13 +230,49 @@ describe("a schedule", () => {
 
 describe("an event", () => {
   test("is named after its section, and has its tasks in order", () => {
-    expect(read("[event.order]\ntask[] = a @default\ntask[] = b after 20m").events).toEqual([
-      { name: "order", on: "order", tasks: ["a @default", "b after 20m"] },
+    expect(read("[event.order]\ntask[] = a @default\ntask[] = Mailer.b after 20m").events).toEqual([
+      {
+        name: "order",
+        on: "order",
+        tasks: [
+          { method: "a", queue: "default" },
+          { class: "Mailer", method: "b", delayMs: 20 * 60_000 },
+        ],
+      },
     ]);
   });
 
   test("may be a topic pattern in quotes", () => {
     expect(read('[event.x]\non = "*.#"\ntask[] = a').events[0]?.on).toBe("*.#");
+  });
+
+  test.each([
+    ["closeOrder after", "has an after without a duration"],
+    ["closeOrder after 20 m", 'has no use for "after"'],
+    ["closeOrder after 20x", '"20x" is not a duration'],
+    ["@default closeOrder", "begins with a method"],
+    ["closeOrder @", "has an @ without a queue"],
+    ["closeOrder after 20m @default", "names its queue right behind its method"],
+    ["closeOrder(1)", "is a method alone"],
+    ["closeOrder 42", 'has no use for "42"'],
+    ["_hidden", "can never be called"],
+    ["close", "can never be called"],
+    ["A.b.c", "cannot be the name of a method"],
+  ])("has a task that is none: %s", (text, says) => {
+    const [fault = ""] = faultsIn(`[event.x]\ntask[] = fine\ntask[] = ${text}`);
+    expect(fault).toContain(`line 3: task[] = "${text}" is not a task of an event: `);
+    expect(fault).toContain(says);
+  });
+
+  test("names a queue that is there, each task with its line", () => {
+    const text = "[queue.mail]\n[event.x]\ntask[] = a @mail\ntask[] = b @mial\ntask[] = c @default";
+    expect(faultsIn(text)).toEqual([
+      'line 4: task[] = "b @mial": "mial" is not a queue of this configuration (did you mean "@mail"?)',
+    ]);
+  });
+
+  test.each(["order*", "a.b#", "*.x*"])("has no pattern of half words: on = %s", (on) => {
+    expect(faultsIn(`[event.x]\non = "${on}"\ntask[] = a`).join()).toContain("* and # stand for whole words");
   });
 
   test("needs a task", () => {

@@ -94,7 +94,7 @@ describe.skipIf(noMemcached !== undefined)(
           s: Math.round((Date.now() - beganAt) / 1_000),
         });
         expect(missing).toEqual([]);
-        expect(checked).toMatchObject({ faults: [], unrecorded: [], orphans: [], ready: [] });
+        expect(checked).toMatchObject({ faults: [], unrecorded: [], vanished: 0, orphans: [], ready: [] });
         expect(checked.control).toMatchObject({ stakes: [], lost: 0 });
         expect(checked.dead).toHaveLength(filler.kept.filter(dies).length);
         expect(lines).toHaveLength(ran.size);

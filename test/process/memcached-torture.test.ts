@@ -40,7 +40,7 @@ describe.skipIf(noMemcached !== undefined)(
         torn = new TornQueue(server, { tasks: TASKS, bundle, runs: RUNS, publishers: PUBLISHERS });
         await torn.tear({ untilRun: TASKS / 2, kills: MOST_KILLS / 2 });
         const midway = await torn.examine();
-        expect(midway).toMatchObject({ faults: [], unrecorded: [] });
+        expect(midway).toMatchObject({ faults: [], unrecorded: [], vanished: 0 });
         expect(midway.seen.records).toBeGreaterThan(0);
 
         await torn.tear({ untilRun: TASKS, kills: MOST_KILLS / 2 });
@@ -64,7 +64,7 @@ describe.skipIf(noMemcached !== undefined)(
         expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
         expect(widestMs).toBeLessThanOrEqual(GROUP_MS + STARVED_MS);
         expect(repeats).toBeLessThanOrEqual(kills * MOST_REPEATS_OF_A_KILL);
-        expect(after).toMatchObject({ faults: [], unrecorded: [], dead: [] });
+        expect(after).toMatchObject({ faults: [], unrecorded: [], vanished: 0, dead: [] });
         expect(after.control).toMatchObject({ stakes: [], lost: 0 });
         // Whatever is left is what a killed publisher left: all names have run.
         expect(after.ready.toSorted()).toEqual(after.orphans.toSorted());

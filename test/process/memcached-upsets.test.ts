@@ -86,7 +86,7 @@ describe.skipIf(noMemcached !== undefined)(
           ),
         );
         const checked = await examineList(server, "default");
-        expect(checked).toMatchObject({ faults: [], unrecorded: [] });
+        expect(checked).toMatchObject({ faults: [], unrecorded: [], vanished: 0 });
         expect(checked.control?.stakes).toEqual([]);
       },
     );
@@ -148,7 +148,7 @@ describe.skipIf(noMemcached !== undefined)(
         expect(missing).toEqual([]);
         for (const { code, stderr } of load.runs) expect([0, 69, 74], stderr).toContain(code);
         const checked = await examineList(server, "default");
-        expect(checked).toMatchObject({ faults: [], unrecorded: [] });
+        expect(checked).toMatchObject({ faults: [], unrecorded: [], vanished: 0 });
         expect(checked.control?.stakes).toEqual([]);
       },
     );

@@ -380,8 +380,9 @@ export class Tale {
   /** What was kept and not run is named somewhere, at every moment. */
   #lookAround(): void {
     if (this.#purges > 0) this.#excuseAll();
-    const { orphans, faults, control } = checkList(this.#items(), "q");
+    const { orphans, faults, vanished, control } = checkList(this.#items(), "q");
     if (this.world.flushes === 0) this.faults.push(...faults);
+    if (this.world.flushes === 0 && vanished > 0) this.faults.push("more is delayed than its buckets say");
     for (const orphan of orphans) {
       if (this.#plot.canKey && orphan.startsWith("k")) continue; // which of a key's tasks it is, is not told by its name
       const waiting = this.#tasksIn(orphan, control?.epoch ?? "").filter((name) => this.#isOwed(name));
@@ -460,6 +461,8 @@ export class Tale {
       if (this.#kept.size > this.#excused.size) this.faults.push("there is no control block");
       return;
     }
+    if (world.flushes === 0 && control.lost > 0)
+      this.faults.push(`${String(control.lost)} tasks are said to be lost, and none is`);
     if (control.stakes.length > 0) this.faults.push(`stakes are left: ${JSON.stringify(control.stakes)}`);
     for (const [name, id] of this.#ids) if (this.#replaced.has(id)) this.#excused.add(name);
     for (const [name, key] of this.#keys) if (this.#replacing.includes(key)) this.#excused.add(name);

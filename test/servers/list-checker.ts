@@ -3,6 +3,7 @@ import { entriesOf } from "../../src/adapters/memcached/control.ts";
 import type { Control } from "../../src/adapters/memcached/control.ts";
 import { bucketEntries, bucketOf, readBucket } from "../../src/adapters/memcached/bucket.ts";
 import type { BucketEntry } from "../../src/adapters/memcached/bucket.ts";
+import { missingOf, readCounts, tally } from "../../src/adapters/memcached/delayed-counts.ts";
 import { parseEntry } from "../../src/adapters/memcached/entries.ts";
 import { openMemjsWire } from "../../src/adapters/memcached/memjs-wire.ts";
 import { isKeyed, keysOf } from "../../src/adapters/memcached/names.ts";
@@ -22,6 +23,8 @@ export interface Checked {
   readonly orphans: readonly string[];
   /** Names that wait for the first time, and have no record (I1): only a server that lost it explains that. */
   readonly unrecorded: readonly string[];
+  /** Delayed records that are counted and whose names stand in no bucket (I6): only a server that lost them explains that. */
+  readonly vanished: number;
   /** How much was there to be checked. */
   readonly seen: Seen;
   readonly control?: Control;
@@ -50,6 +53,7 @@ export const INVARIANTS = [
   "I3 offset, clock and sweeps agree with the stakes (faults)",
   "I4 marks belong to stakes that stand (faults)",
   "I5 lists end only when they are claimed to the end (faults)",
+  "I6 counted delayed records stand in buckets (vanished)",
 ] as const;
 
 const SAW_NOTHING: Seen = { items: 0, blocks: 0, records: 0, lists: 0, buckets: 0, stakes: 0, names: 0 };
@@ -59,7 +63,16 @@ export function checkList(items: Items, queue: string): Checked {
   const keys = keysOf(queue);
   const block = items.get(keys.control);
   const seen = { ...SAW_NOTHING, items: items.size };
-  const nothing = { faults: [], orphans: [], unrecorded: [], seen, ready: [], dead: [], cancelled: [] };
+  const nothing = {
+    faults: [],
+    orphans: [],
+    unrecorded: [],
+    vanished: 0,
+    seen,
+    ready: [],
+    dead: [],
+    cancelled: [],
+  };
   if (block === undefined) return nothing;
   const decoded = decodeControl(block);
   if (decoded.kind !== "control") return { ...nothing, faults: [`the control block is ${decoded.kind}`] };
@@ -76,6 +89,7 @@ export function checkList(items: Items, queue: string): Checked {
     control,
     orphans,
     unrecorded: [...named.fresh].filter((name) => !items.has(keys.record(control.epoch, name))),
+    vanished: vanishedIn(items, keys, control),
     seen: { ...countsOf(items, queue, control, named), records: records.size },
     faults: [...faultsOf(items, queue, control), ...markFaults(records, control)],
     ready: inState("ready"),
@@ -144,6 +158,13 @@ function delayedIn(items: Items, keys: Keys, epoch: string): readonly BucketEntr
     );
     return [...entries, ...inParts];
   });
+}
+
+/** Of what is not released yet. */
+function vanishedIn(items: Items, keys: Keys, { epoch, sweptTo }: Control): number {
+  const counts = readCounts(items.get(keys.delayedCounts(epoch))?.toString("latin1") ?? "");
+  const standing = tally(delayedIn(items, keys, epoch).map(({ due }) => due));
+  return missingOf(counts, standing, (second) => second > sweptTo);
 }
 
 /** In an unclaimed part of a list, in a stake, in a bucket that is still to be released, or among the dead. */

@@ -154,7 +154,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-const LAST_LINE = /^(?:OK|END|RESET|ERROR|CLIENT_ERROR.*|SERVER_ERROR.*|VERSION .*|BUSY.*)$/;
+const LAST_LINE =
+  /^(?:OK|END|RESET|DELETED|NOT_FOUND|ERROR|CLIENT_ERROR.*|SERVER_ERROR.*|VERSION .*|BUSY.*)$/;
 
 async function textCommand(port: number, line: string): Promise<readonly string[]> {
   const socket: Socket = connect(port, HOST);

@@ -2,6 +2,8 @@ import { bucketOf } from "./bucket.ts";
 import type { Bucket, BucketEntry, BucketPart } from "./bucket.ts";
 import type { Control, SweepStake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
+import { missingOf, tally } from "./delayed-counts.ts";
+import type { Counts } from "./delayed-counts.ts";
 
 /** What the buckets of a queue hold. */
 export interface BucketCount {
@@ -30,6 +32,7 @@ export async function countBuckets(delayed: Delayed, control: Control, now: numb
   const isLive = (second: number): boolean =>
     second > control.sweptTo || sweeps.some((sweep) => second > sweep.from && second <= sweep.to);
   const from = sweeps.reduce((least, sweep) => Math.min(least, sweep.from), control.sweptTo);
+  const { counts } = await delayed.counts.read(control.epoch);
   const minutes = (await delayed.minutes(control.epoch, bucketOf(from + 1))).slice(0, MOST_BUCKETS);
   const buckets = await delayed.read(control.epoch, minutes);
   const entries = buckets.flatMap((bucket) => bucket.entries.filter(({ due }) => isLive(due)));
@@ -37,6 +40,7 @@ export async function countBuckets(delayed: Delayed, control: Control, now: numb
   const count = await counterFor(delayed, control.epoch, parts);
   const isDue = ({ due, parked }: BucketEntry): boolean => due <= now || parked;
   const dueParts = parts.filter(({ second }) => second <= now);
+  delayed.counts.noteMissing(isAnyMissing(counts, { entries, parts, count }, control));
   const laterParts = parts.filter(({ second }) => second > now);
   const later = entries.filter((entry) => !isDue(entry));
   const soonest = least([...later.map(({ due }) => due), ...laterParts.map(({ second }) => second)]);
@@ -46,6 +50,23 @@ export async function countBuckets(delayed: Delayed, control: Control, now: numb
     names: parts.length > 0 ? undefined : entries.map(({ name }) => name),
     ...(soonest !== undefined && { nextDue: soonest }),
   };
+}
+
+/** Whether more are counted than stand there, as far as parts were read: reason enough to look closely. */
+function isAnyMissing(
+  counts: Counts,
+  there: {
+    readonly entries: readonly BucketEntry[];
+    readonly parts: readonly OpenPart[];
+    readonly count: (part: OpenPart) => number;
+  },
+  { sweptTo }: Control,
+): boolean {
+  const standing = tally(there.entries.map(({ due }) => due));
+  for (const part of there.parts) {
+    standing.set(part.second, (standing.get(part.second) ?? 0) + there.count(part));
+  }
+  return missingOf(counts, standing, (second) => second > sweptTo) > 0;
 }
 
 const partsOf = ({ minute, parts }: Bucket): readonly OpenPart[] =>

@@ -43,7 +43,7 @@ export class BulkLister {
     const due = (parcel: Parcel): number => parcel.drafts[0]?.due ?? 0;
     await this.#list(
       bulk,
-      epoch,
+      { epoch, areNew: true },
       parcels.map((parcel) => ({ name: parcel.name, entry: entryOf(parcel), due: due(parcel) })),
     );
   }
@@ -68,7 +68,7 @@ export class BulkLister {
         },
       ];
     });
-    await this.#list(name, bulk.epoch, unlisted);
+    await this.#list(name, { epoch: bulk.epoch, areNew: false }, unlisted);
   }
 
   /** Names in lists first, then in stakes: they only go that way. */
@@ -102,12 +102,17 @@ export class BulkLister {
     return records;
   }
 
-  async #list(bulk: string, epoch: string, unlisted: readonly Unlisted[]): Promise<void> {
+  async #list(
+    bulk: string,
+    { epoch, areNew }: { readonly epoch: string; readonly areNew: boolean },
+    unlisted: readonly Unlisted[],
+  ): Promise<void> {
     const timed = unlisted
       .filter(({ due }) => due > 0)
       .map(({ name, due }) => ({ name, due, parked: false }));
     const entries = unlisted.filter(({ due }) => due === 0).map(({ entry }) => entry);
-    for (const listed of [await this.#delayed.index(epoch, timed), await this.#append(epoch, entries)]) {
+    const indexed = await (areNew ? this.#delayed.add(epoch, timed) : this.#delayed.index(epoch, timed));
+    for (const listed of [indexed, await this.#append(epoch, entries)]) {
       if (listed === "gone") throw this.#store.lost(bulk);
       if (listed === "full") throw new MemqError("QUEUE_FULL", fullReason(this.#parts));
     }

@@ -1,5 +1,7 @@
 import type { Cancelled } from "../../ports/broker.ts";
 import { becomes } from "./becomes.ts";
+import type { Delayed } from "./delayed.ts";
+import type { DelayedCounts } from "./delayed-counts.ts";
 import { isKeyed, keyedNameOf, memberId, memberOf, taskIdOf } from "./names.ts";
 import type { Parts } from "./parts.ts";
 import type { Control, TaskStake } from "./control.ts";
@@ -31,9 +33,11 @@ interface Found extends Target {
 /** Removes tasks that are not running. */
 export class Canceller {
   readonly #parts: Parts;
+  readonly #counts: DelayedCounts;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, { counts }: Pick<Delayed, "counts">) {
     this.#parts = parts;
+    this.#counts = counts;
   }
 
   async cancel(id: string): Promise<Cancelled> {
@@ -88,6 +92,7 @@ export class Canceller {
   async #withdraw(found: Found, epoch: string): Promise<Cancelled | "again"> {
     const { session, keys } = this.#parts;
     const { name, stored, index, item } = found;
+    if (stored.due > 0) await this.#counts.takeBack(epoch, stored.due);
     const next = stored.bundled ? becomes.lacking(stored, index) : becomes.cancelled(stored);
     const value = encodeRecord(next);
     const key = keys.record(epoch, name);

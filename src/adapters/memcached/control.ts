@@ -16,7 +16,7 @@ export interface Control {
   readonly sweptTo: number;
   /** The lists of dead letters; never none. */
   readonly deadLists: readonly ListRef[];
-  /** How many tasks went with lists that vanished, as far as is known. */
+  /** How many tasks are known to have gone with what the server threw away; a list counts as one. */
   readonly lost: number;
   /** In ms of the server's time; Infinity: until resumed. */
   readonly pausedUntilMs?: number;

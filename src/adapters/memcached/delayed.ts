@@ -9,11 +9,13 @@ import {
 } from "./bucket.ts";
 import type { Bucket, BucketEntry, BucketPart } from "./bucket.ts";
 import { BucketWriter } from "./bucket-writer.ts";
+import { DelayedCounts } from "./delayed-counts.ts";
 import { againText } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
 import type { Appended, WaitingList } from "./waiting-list.ts";
 import { listText } from "./waiting-list.ts";
+import type { Operation } from "./wire.ts";
 
 // The list of minutes is rewritten without those that have passed when it is longer than this.
 const MINUTES_BYTES = 4_096;
@@ -34,6 +36,8 @@ async function without(
   return left;
 }
 
+const NOTHING = (): readonly Operation[] => [];
+
 /** Entries of one second. */
 export interface Stretch {
   readonly due: number;
@@ -47,9 +51,11 @@ export class Delayed {
   readonly #parts: Parts;
   readonly #waiting: WaitingList;
   readonly #writer: BucketWriter;
+  readonly counts: DelayedCounts;
 
   constructor(parts: Parts, waiting: WaitingList) {
     this.#parts = parts;
+    this.counts = new DelayedCounts(parts);
     this.#waiting = waiting;
     this.#writer = new BucketWriter(parts);
   }
@@ -59,12 +65,33 @@ export class Delayed {
    * tasks writes the control block first and reads the bucket afterwards; here the bucket comes first and the block
    * afterwards, so one of the two sees the other.
    */
-  async index(epoch: string, entries: readonly BucketEntry[]): Promise<Appended> {
+  index(epoch: string, entries: readonly BucketEntry[]): Promise<Appended> {
+    return this.#index(epoch, entries, NOTHING);
+  }
+
+  /** `index` for records that certainly stand in no bucket yet: they are counted, so that their loss is. */
+  add(epoch: string, entries: readonly BucketEntry[]): Promise<Appended> {
+    return this.#index(epoch, entries, (timed) =>
+      this.counts.counting(
+        epoch,
+        timed.map(({ due }) => due),
+      ),
+    );
+  }
+
+  async #index(
+    epoch: string,
+    entries: readonly BucketEntry[],
+    counting: (timed: readonly BucketEntry[]) => readonly Operation[],
+  ): Promise<Appended> {
     if (entries.length === 0) return "kept";
-    const { control } = this.#parts;
+    const { control, session } = this.#parts;
     const timed = entries.filter((entry) => entry.due > 0);
     if (timed.length > 0 && (await this.#writer.append(epoch, timed)) === "full") return "full";
-    const seen = timed.length === 0 ? control.latest : await control.read();
+    const counts = counting(timed);
+    const [looked, ...counted] = timed.length === 0 ? [] : await session.ask([control.look, ...counts]);
+    const seen = timed.length === 0 ? control.latest : await control.take(looked);
+    await this.counts.counted(counts, counted);
     if (seen?.control.epoch !== epoch) return "gone";
     const late = entries.filter((entry) => entry.due <= seen.control.sweptTo);
     const minutes = late.filter((entry) => entry.due > 0).map((entry) => bucketOf(entry.due));
@@ -178,7 +205,9 @@ export class Delayed {
       const some = gone.slice(from, from + BUCKETS_AT_ONCE);
       await session.surely(some.map((key) => ({ kind: "delete", key })));
     }
-    if (minutes.length > 0) await this.#forget(epoch, Math.max(...minutes));
+    if (minutes.length === 0) return;
+    await this.#forget(epoch, Math.max(...minutes));
+    await this.counts.tidy(epoch, bucketEnd(Math.max(...minutes)));
   }
 
   // A bucket that came into being after its minute was released: what is in it has just gone to the waiting list.

@@ -227,7 +227,7 @@ export class Ender {
 
   #list({ hold, cas }: HeldRecord, name: string, stored: StoredRecord): Promise<Appended> {
     if (stored.state === "ready") {
-      return this.#delayed.index(hold.epoch, [{ name, due: stored.due, parked: false }]);
+      return this.#delayed.add(hold.epoch, [{ name, due: stored.due, parked: false }]);
     }
     return isKeyed(name)
       ? this.#dead.free(hold.epoch, { name, stored, cas })

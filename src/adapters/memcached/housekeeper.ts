@@ -24,6 +24,12 @@ const FULL_PAUSE_MS = 100;
 // What had no memory a moment ago may have some now.
 const RETRY_MS = 1_000;
 
+interface Finished {
+  readonly isWhole: boolean;
+  /** Tasks that were found to be gone. */
+  readonly lost?: number;
+}
+
 /** Does what stakes say that hold nothing to be run, and clears away those that had to stand. */
 export class Housekeeper {
   readonly #parts: Parts;
@@ -37,20 +43,21 @@ export class Housekeeper {
 
   /** Without memory for it the stake stands; it is nobody's then, so that somebody tries again. */
   async finish(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<void> {
-    if (await this.#isFinished(stake, epoch)) this.#tools.scout.over(stake, epoch);
+    const { isWhole, lost = 0 } = await this.#do(stake, epoch);
+    if (isWhole) this.#tools.scout.over({ stake, epoch, lost });
     else await this.#abandon(stake);
   }
 
-  async #isFinished(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<boolean> {
+  async #do(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<Finished> {
     const { sweeper, putBack, listPurger } = this.#tools;
     switch (stake.kind) {
       case "sweep":
         return sweeper.sweep(stake, epoch);
       case "putBack":
-        return (await putBack.complete(stake, epoch)).isWhole;
+        return putBack.complete(stake, epoch);
       case "purge":
         await listPurger.remove(stake, epoch);
-        return true;
+        return { isWhole: true };
     }
   }
 

@@ -148,8 +148,7 @@ export class KeyedPublisher {
 
   /** Listed before it is written: at every moment either task stands in a list. */
   async #replace(wish: Wish, there: StoredRecord, item: Item): Promise<Kept | "again" | "gone"> {
-    const { due } = wish.stored;
-    const listed = due > 0 ? await this.#list(wish, due) : "kept";
+    const listed = await this.#listInstead(wish, there);
     if (listed === "gone") return "gone";
     if (listed === "full") return this.#refused(wish, "full");
     const value = encodeRecord(wish.stored);
@@ -160,6 +159,11 @@ export class KeyedPublisher {
     if (answer.kind === "ok" || (await this.#stands(wish, value))) return this.#kept(wish, replaced);
     if (answer.kind === "unknown") wish.doubt.replaced = replaced;
     return "again";
+  }
+
+  async #listInstead(wish: Wish, there: StoredRecord): ReturnType<Delayed["index"]> {
+    if (there.due > 0) await this.#delayed.counts.takeBack(wish.epoch, there.due);
+    return wish.stored.due > 0 ? this.#list(wish, wish.stored.due) : "kept";
   }
 
   async #stands({ key }: Wish, value: string): Promise<boolean> {

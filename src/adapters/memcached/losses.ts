@@ -2,11 +2,12 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from "node:path";
 import type { Finding, Loss } from "../../ports/broker.ts";
 import type { Parts } from "./parts.ts";
+import type { Vanished } from "./vanished.ts";
 
 /** What this host saw of a queue when it looked last. */
 export interface Memory {
   readonly epoch: string;
-  /** Lists that had vanished by then. */
+  /** What the control block said of losses by then. */
   readonly lost: number;
   /** In ms. */
   readonly at: number;
@@ -19,11 +20,13 @@ export class Losses {
   readonly #parts: Parts;
   readonly #folder: string;
   readonly #file: string;
+  readonly #vanished: Vanished;
   #noted = false;
   #missing = 0;
 
-  constructor(parts: Parts, folder: string) {
+  constructor(parts: Parts, folder: string, vanished: Vanished) {
     this.#parts = parts;
+    this.#vanished = vanished;
     this.#folder = folder;
     this.#file = memoryFile(folder, parts.session.wire.server, parts.queue);
   }
@@ -44,6 +47,7 @@ export class Losses {
   }
 
   async find(): Promise<readonly Loss[]> {
+    await this.#vanished.tell();
     const evicted = this.#missing > 0 ? await this.#evicted() : [];
     return [...evicted, ...(await this.#changes())];
   }
@@ -57,13 +61,14 @@ export class Losses {
     const before = recall(this.#file);
     if (before === undefined || evictions <= (before.evictions ?? 0)) return [];
     this.#remember({ ...before, evictions }, before);
-    return [{ at: clock.now(), cause: "eviction", atLeast: count }];
+    return [evicted(clock.now(), count)];
   }
 
   /** What `find` would tell of the queue as a whole, left for it to be told. */
   async look(): Promise<readonly Loss[]> {
     const { before, now } = await this.#compared();
-    return this.#told(before, now);
+    const vanished = await this.#vanished.count();
+    return [...(await this.#told(before, now)), ...(vanished > 0 ? [evicted(now.at, vanished)] : [])];
   }
 
   async #changes(): Promise<readonly Loss[]> {
@@ -84,7 +89,7 @@ export class Losses {
     const change = changeBetween(before, now);
     if (before === undefined || change === "none" || change === "met") return [];
     if (change === "gone") return [{ at: now.at, cause: await this.#cause(before) }];
-    return now.lost > before.lost ? [{ at: now.at, cause: "eviction", atLeast: now.lost - before.lost }] : [];
+    return now.lost > before.lost ? [evicted(now.at, now.lost - before.lost)] : [];
   }
 
   async #cause(before: Memory): Promise<Loss["cause"]> {
@@ -117,6 +122,8 @@ export class Losses {
     }
   }
 }
+
+const evicted = (at: number, atLeast: number): Loss => ({ at, cause: "eviction", atLeast });
 
 // It is told in whole seconds, and memcached begins to count at two.
 const UPTIME_SLACK_MS = 3_000;

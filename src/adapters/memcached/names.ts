@@ -19,6 +19,8 @@ export interface Keys {
   bucketPart(epoch: string, minute: number, part: string): string;
   /** Which minutes have a bucket. */
   minutes(epoch: string): string;
+  /** How many records were delayed to each second. */
+  delayedCounts(epoch: string): string;
 }
 
 export function keysOf(queue: string): Keys {
@@ -34,6 +36,7 @@ export function keysOf(queue: string): Keys {
     bucket: (epoch, minute) => `${prefix}${epoch}:d${String(minute)}`,
     bucketPart: (epoch, minute, part) => `${prefix}${epoch}:d${String(minute)}.${part}`,
     minutes: (epoch) => `${prefix}${epoch}:m`,
+    delayedCounts: (epoch) => `${prefix}${epoch}:n`,
   };
 }
 

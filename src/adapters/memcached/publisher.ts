@@ -194,7 +194,7 @@ export class Publisher {
     const listing = kept.filter(({ entry }) => entry !== undefined);
     const timed = listing.filter(({ due }) => due > 0);
     const direct = listing.filter(({ due }) => due === 0);
-    const indexed = await this.#delayed.index(
+    const indexed = await this.#delayed.add(
       epoch,
       timed.map(({ name, due }) => ({ name, due, parked: false })),
     );

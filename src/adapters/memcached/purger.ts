@@ -71,6 +71,7 @@ export class Purger {
     const { delayed, removal } = this.#tools;
     let count = 0;
     for (const minute of await delayed.minutes(epoch, bucketOf(sweptTo + 1))) {
+      await delayed.counts.forgetMinute(epoch, minute);
       await delayed.thin(epoch, minute, async (names) => {
         const removed = await removal.withdraw(epoch, names, "delayed");
         count += removed.count;

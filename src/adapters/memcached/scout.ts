@@ -29,10 +29,11 @@ interface Looked {
 // Between two looks at the heartbeats of others.
 const GLANCE_MS = 500;
 
-/** A stake that is over, and in which epoch. */
+/** A stake that is over, in which epoch, and how many tasks turned out to be lost: the write that drops it counts them. */
 interface Over {
   readonly stake: Stake;
   readonly epoch: string;
+  readonly lost: number;
 }
 
 /** Brings a claimer everything it needs for its next step, in as few round trips as can be. */
@@ -107,8 +108,8 @@ export class Scout {
   }
 
   /** A stake whose work is done: the next write drops it. */
-  over(stake: Stake, epoch: string): void {
-    this.#over = [...this.#over, { stake, epoch }];
+  over(over: Over): void {
+    this.#over = [...this.#over, over];
   }
 
   /** The block as it stands now: what it does not name any more needs no dropping. */
@@ -199,9 +200,9 @@ export class Scout {
       ...this.#holdings.holds.filter((hold) => hold.isOver && !hold.isLost).map(overOf),
     ];
     return over.reduce(
-      (block, { stake, epoch }) =>
+      (block, { stake, epoch, lost }) =>
         block.epoch === epoch && block.stakes.some((one) => isSameStake(one, stake))
-          ? withStake(block, stake, [])
+          ? { ...withStake(block, stake, []), lost: block.lost + lost }
           : block,
       control,
     );
@@ -215,7 +216,7 @@ function withoutStruck(control: Control, hold: Hold): Control {
   return next === undefined || next === stake ? control : withStake(control, hold.stake, [next]);
 }
 
-const overOf = ({ stake, epoch }: Hold): Over => ({ stake, epoch });
+const overOf = ({ stake, epoch }: Hold): Over => ({ stake, epoch, lost: 0 });
 
 /** The owners of stakes in a block, without `me`. */
 function ownersIn(control: Control | undefined, me: string | undefined): readonly string[] {

@@ -3,6 +3,7 @@ import type { Bucket } from "./bucket.ts";
 import type { Control, SweepStake } from "./control.ts";
 import { isSameStake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
+import { missingOf } from "./delayed-counts.ts";
 import { againText } from "./entries.ts";
 import type { Parts } from "./parts.ts";
 import type { WaitingList } from "./waiting-list.ts";
@@ -17,6 +18,14 @@ const MOST_SWEEP_SECONDS = 70 * 86_400;
 const NAMES_AT_ONCE = 1_000;
 
 const NEVER_LOOKED = { epoch: "", all: 0, recent: 0 };
+
+/** What came of a sweep. */
+interface Swept {
+  /** False: there was no memory, try again. */
+  readonly isWhole: boolean;
+  /** How many records were counted, at least, whose names do not stand there any more. */
+  readonly lost: number;
+}
 
 /** Releases delayed tasks that have fallen due. */
 export class Sweeper {
@@ -76,14 +85,16 @@ export class Sweeper {
     return Math.min(now, from + MOST_SWEEP_SECONDS);
   }
 
-  /** Moves what a stake covers into the waiting list; false: there was no memory, try again. */
-  async sweep(stake: SweepStake, epoch: string): Promise<boolean> {
+  /** Moves what a stake covers into the waiting list. */
+  async sweep(stake: SweepStake, epoch: string): Promise<Swept> {
     const minutes = minutesBetween(stake.from + 1, stake.to);
+    const { counts } = await this.#delayed.counts.read(epoch);
     const buckets = await this.#delayed.read(epoch, minutes);
-    for await (const names of this.#dueIn(stake, epoch, buckets)) {
+    const standing = new Map<number, number>();
+    for await (const names of this.#dueIn(stake, { epoch, standing }, buckets)) {
       const appended = await this.#waiting.append(epoch, names.map(againText));
-      if (appended === "full") return false;
-      if (appended === "gone") return true;
+      if (appended === "full") return { isWhole: false, lost: 0 };
+      if (appended === "gone") return { isWhole: true, lost: 0 };
       await this.#beat(); // a million names take longer than a lease
     }
     await this.#drop(
@@ -91,19 +102,21 @@ export class Sweeper {
       epoch,
       buckets.filter((bucket) => secondsIn(bucket).length > 0).map(({ minute }) => minute),
     );
-    return true;
+    // Of a stake that was taken over somebody may have deleted buckets, and died before it was gone.
+    const lost = stake.generation > 0 ? 0 : missingOf(counts, standing, isIn(stake));
+    return { isWhole: true, lost };
   }
 
-  /** The names that a stake covers, some at a time, soonest first. */
+  /** The names that a stake covers, some at a time, soonest first; how many of each second goes into `standing`. */
   async *#dueIn(
-    { from, to }: SweepStake,
-    epoch: string,
+    stake: SweepStake,
+    { epoch, standing }: { readonly epoch: string; readonly standing: Map<number, number> },
     buckets: readonly Bucket[],
   ): AsyncGenerator<readonly string[]> {
-    const isDue = (second: number): boolean => second > from && second <= to;
     const names: string[] = [];
     for (const bucket of buckets) {
-      for await (const { entries } of this.#delayed.stretches(epoch, bucket, isDue)) {
+      for await (const { due, entries } of this.#delayed.stretches(epoch, bucket, isIn(stake))) {
+        standing.set(due, (standing.get(due) ?? 0) + entries.length);
         names.push(...entries.map(({ name }) => name));
         while (names.length >= NAMES_AT_ONCE) yield names.splice(0, NAMES_AT_ONCE);
       }
@@ -122,6 +135,11 @@ export class Sweeper {
     await this.#delayed.drop(epoch, minutes.filter(isFree));
   }
 }
+
+const isIn =
+  ({ from, to }: SweepStake) =>
+  (second: number): boolean =>
+    second > from && second <= to;
 
 const covers = ({ from, to }: SweepStake, minute: number): boolean =>
   bucketOf(from + 1) <= minute && minute <= bucketOf(to);

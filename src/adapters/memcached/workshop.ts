@@ -43,6 +43,7 @@ import { ServerTime } from "./server-time.ts";
 import { Session } from "./session.ts";
 import { Starter } from "./starter.ts";
 import { Sweeper } from "./sweeper.ts";
+import { Vanished } from "./vanished.ts";
 import { Waiter } from "./waiter.ts";
 import { WaitingList } from "./waiting-list.ts";
 import type { Wire } from "./wire.ts";
@@ -208,9 +209,9 @@ function lookingAt(parts: Parts, { waiting, delayed, dead }: Stock, looker: Look
     deadLetters: dead,
     listing: new Listing(parts, { pages, inspector }),
     waiter: new Waiter(parts, { delayed, isMine: (stake) => stake.owner === owner.name }),
-    canceller: new Canceller(parts),
+    canceller: new Canceller(parts, delayed),
     listPurger,
     purger: new Purger(parts, { pages, dead, delayed, removal, listPurger }),
-    losses: new Losses(parts, plan.memory),
+    losses: new Losses(parts, plan.memory, new Vanished(parts, delayed)),
   };
 }

@@ -24,7 +24,8 @@ export const entryText = ({ name, members, again }: ListEntry): string =>
 /** The entry of a record that is, or may be, listed already. */
 export const againText = (name: string): string => `${name}!`;
 
-const ENTRY = new RegExp(`^(${NAME_PATTERN})(?:~(\\d{1,4}))?(!?)$`);
+// At the end of a piece that begins with another tool's bytes, which ended in no comma, it is still an entry.
+const ENTRY = new RegExp(`(?:^|[^0-9A-Za-z.~!-])(${NAME_PATTERN})(?:~(\\d{1,4}))?(!?)$`);
 
 const PLAIN_ENTRY = /^[0-9A-Za-z]{1,40}$/; // most are: a name and nothing else
 
@@ -33,7 +34,8 @@ export function parseEntry(text: string): (ListEntry & { readonly text: string }
   if (PLAIN_ENTRY.test(text)) return { text, name: text, members: 1, again: false };
   const [, name, members, again] = ENTRY.exec(text) ?? [];
   if (name === undefined) return undefined;
-  return { text, name, members: Math.max(1, Number(members ?? 1)), again: again === "!" };
+  const entry = { name, members: Math.max(1, Number(members ?? 1)), again: again === "!" };
+  return { text: entryText(entry), ...entry };
 }
 
 /** A stretch of a list. */

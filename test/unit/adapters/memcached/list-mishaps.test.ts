@@ -312,6 +312,14 @@ describe("other tools' hands", () => {
     expect(await owner.losses()).toMatchObject([{ atLeast: 1 }]);
   });
 
+  test("bytes that another tool appends to a list cost no task that is listed behind them", async () => {
+    const owner = open();
+    await owner.publish([draft("a")]);
+    server.do({ kind: "append", key: keyOf(/^mq:q:[^:]+:l/), value: '\0,{"x":1}\r\n' });
+    await owner.publish([draft("b")]);
+    expect((await drain(owner)).map(([name]) => name)).toEqual(["a", "b"]);
+  });
+
   test("bytes that leave no room for words about them become a dead letter all the same", async () => {
     const owner = open();
     server.itemBytes = 10_000;

@@ -1,5 +1,6 @@
 import { ownMembers } from "../../task/own-members.ts";
-import type { BlockMark, Control, ListRef, Stake, TaskStake } from "./control.ts";
+import { MOST_SWEEP_SECONDS } from "./control.ts";
+import type { BlockMark, Control, ListRef, Stake, SweepStake, TaskStake } from "./control.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
 const CONTROL_VERSION = 1;
@@ -127,7 +128,7 @@ function readStake(value: unknown): Stake | undefined {
   if (!isClaimed(value)) return undefined;
   const claimed = { id: value.c, owner: value.o, generation: value.g };
   const sweep = readPair(value["s"]);
-  if (sweep !== undefined) return { kind: "sweep", ...claimed, from: sweep[0], to: sweep[1] };
+  if (sweep !== undefined) return { kind: "sweep", ...claimed, ...sweptBy(sweep) };
   const lists = readAll(value["p"], readRef);
   if (lists !== undefined) {
     return { kind: "purge", ...claimed, lists: lists.map(({ name, tasks }) => ({ name, from: tasks })) };
@@ -137,6 +138,12 @@ function readStake(value: unknown): Stake | undefined {
   if (value["pb"] === 1) return { kind: "putBack", ...claimed, entries };
   return { kind: "tasks", ...claimed, entries, ...readStarts(value) };
 }
+
+/** No more than anybody claims: who releases it reads the bucket of every minute. */
+const sweptBy = ([from, to]: readonly [number, number]): Pick<SweepStake, "from" | "to"> => ({
+  from: Math.max(from, to - MOST_SWEEP_SECONDS),
+  to,
+});
 
 interface Claimed extends Fields {
   readonly c: string;

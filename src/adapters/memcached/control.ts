@@ -62,6 +62,9 @@ export interface PutBackStake extends Claimed {
   readonly entries: readonly string[];
 }
 
+/** What one sweep releases at most: seventy days of buckets, some seconds of reading. */
+export const MOST_SWEEP_SECONDS = 70 * 86_400;
+
 /** Buckets on their way into a waiting list: what is due after `from` and not after `to`, in seconds. */
 export interface SweepStake extends Claimed {
   readonly kind: "sweep";

@@ -1,7 +1,7 @@
 import { bucketEnd, bucketOf, secondsIn } from "./bucket.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Control, SweepStake } from "./control.ts";
-import { isSameStake } from "./control.ts";
+import { isSameStake, MOST_SWEEP_SECONDS } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { missingOf } from "./delayed-counts.ts";
 import { againText } from "./entries.ts";
@@ -12,8 +12,6 @@ import type { WaitingList } from "./waiting-list.ts";
 const MOST_BEHIND_SECONDS = 3_600;
 // Buckets that had nothing due are looked at again this often, whether they are noted or not.
 const LOOK_AGAIN_SECONDS = 60;
-// In one stake: seventy days of buckets, some seconds of reading.
-const MOST_SWEEP_SECONDS = 70 * 86_400;
 // Names in one append.
 const NAMES_AT_ONCE = 1_000;
 

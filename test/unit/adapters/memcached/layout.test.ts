@@ -191,6 +191,15 @@ describe("a control block", () => {
     expect(decoded).toMatchObject({ kind: "control", control: { pausedUntilMs: Infinity } });
   });
 
+  test("releases no more in one stake than anybody would have claimed", () => {
+    const [one] = fc.sample(control, 1);
+    const block = JSON.parse(encodeControl(one as Control)) as Record<string, unknown>;
+    const cl = [{ c: "a", o: "", g: 0, s: [0, Number.MAX_SAFE_INTEGER] }];
+    const decoded = decodeControl(Buffer.from(JSON.stringify({ ...block, cl })));
+    const [stake] = decoded.kind === "control" ? decoded.control.stakes : [];
+    expect(stake?.kind === "sweep" && stake.to - stake.from).toBe(70 * 86_400);
+  });
+
   test("whose epoch would make keys too long is broken", () => {
     const [one] = fc.sample(control, 1);
     const block = JSON.parse(encodeControl(one as Control)) as Record<string, unknown>;

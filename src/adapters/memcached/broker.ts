@@ -25,6 +25,7 @@ import { systemClock } from "../../ports/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
+import type { Ending } from "./ender.ts";
 import type { HeldTask } from "./hold.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
 import type { Random } from "./names.ts";
@@ -122,11 +123,13 @@ class MemcachedBroker implements Broker {
   async settle(settlements: readonly Settlement[]): Promise<readonly Settled[]> {
     if (settlements.length > MAX_BATCH) throw tooMany("settle", settlements.length);
     const { holdings, ender, parts } = this.#shop;
-    const tasks = settlements.map(({ claim }) => unlessOver(holdings.find(claim)));
-    const endings = settlements.flatMap(({ outcome }, at) => {
-      const task = tasks[at];
-      return task === undefined ? [] : [{ task, outcome }];
-    });
+    const tasks: (HeldTask | undefined)[] = [];
+    const endings: Ending[] = [];
+    for (const { claim, outcome } of settlements) {
+      const task = unlessOver(holdings.find(claim));
+      tasks.push(task);
+      if (task !== undefined) endings.push({ task, outcome });
+    }
     const answers = (await ender.end(endings)).values();
     await this.#freeKeys(endings.map(({ task }) => task));
     await parts.control.restoreReserve();

@@ -1,6 +1,7 @@
 import { MemqError } from "../../errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { controlBytes, decodeControl, encodeControl } from "./control-codec.ts";
+import type { DecodedControl } from "./control-codec.ts";
 import type { Control } from "./control.ts";
 import type { Keys, Random } from "./names.ts";
 import type { Reserve } from "./reserve.ts";
@@ -33,8 +34,10 @@ export const NAME_LETTERS = 8;
 export class ControlStore {
   readonly #parts: ControlStoreParts;
   #latest: Seen | undefined;
-  /** How long its text was. */
-  #bytes = 0;
+  /** What it was read from or written as. */
+  #text: Buffer | undefined;
+  /** What is being written. */
+  #next: { readonly control: Control; readonly text: Buffer } | undefined;
 
   constructor(parts: ControlStoreParts) {
     this.#parts = parts;
@@ -59,16 +62,22 @@ export class ControlStore {
       return undefined;
     }
     if (item.cas === 0n) throw this.#uncompared();
-    const decoded = decodeControl(item.value);
+    const decoded = this.#decode(item);
     switch (decoded.kind) {
       case "control":
-        this.#bytes = item.value.length;
-        return this.#see(decoded.control, item.cas);
+        return this.#see(decoded.control, item);
       case "newer":
         throw this.#newer();
       case "broken":
         return this.#clear(item);
     }
+  }
+
+  /** An owner that is alone finds what it wrote itself, time and again. */
+  #decode({ value, cas }: Item): DecodedControl {
+    const { latest } = this;
+    const isKnown = latest?.cas === cas && this.#text?.equals(value) === true;
+    return isKnown ? { kind: "control", control: latest.control } : decodeControl(value);
   }
 
   /** The block as it is now; undefined when the queue has none. */
@@ -89,7 +98,9 @@ export class ControlStore {
 
   /** The operation that puts `next` in the place of the block that was seen; hand its answer to `replaced`. */
   replacing(seen: Seen, next: Control): Operation {
-    return { kind: "replace", key: this.#parts.keys.control, value: encodeControl(next), cas: seen.cas };
+    const text = Buffer.from(encodeControl(next));
+    this.#next = { control: next, text };
+    return { kind: "replace", key: this.#parts.keys.control, value: text, cas: seen.cas };
   }
 
   /**
@@ -125,15 +136,18 @@ export class ControlStore {
 
   /** Puts back what was set aside for the block; to be called when memory has been freed. */
   async restoreReserve(): Promise<void> {
-    if (this.#bytes > 0) await this.#parts.reserve.restore(this.#bytes);
+    if (this.#text !== undefined) await this.#parts.reserve.restore(this.#text.length);
   }
 
   #stored(next: Control, answer: Answer | undefined): Seen | undefined {
-    return answer?.kind === "ok" ? this.#see(next, answer.cas) : undefined;
+    if (answer?.kind !== "ok") return undefined;
+    const value = this.#next?.control === next ? this.#next.text : Buffer.from(encodeControl(next));
+    return this.#see(next, { value, cas: answer.cas });
   }
 
-  #see(control: Control, cas: bigint): Seen {
+  #see(control: Control, { value, cas }: Item): Seen {
     this.#latest = { control, cas, at: this.#parts.clock.now() };
+    this.#text = value;
     return this.#latest;
   }
 

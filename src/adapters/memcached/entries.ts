@@ -31,12 +31,20 @@ const PLAIN_ENTRY = /^[0-9A-Za-z]{1,40}$/; // most are: a name and nothing else
 
 /** Undefined for bytes that are no entry. */
 export function parseEntry(text: string): (ListEntry & { readonly text: string }) | undefined {
-  if (PLAIN_ENTRY.test(text)) return { text, name: text, members: 1, again: false };
+  return foundEntry(text, text.length + 1);
+}
+
+function foundEntry(text: string, end: number): FoundEntry | undefined {
+  if (PLAIN_ENTRY.test(text)) return { text, name: text, members: 1, again: false, end };
   const [, name, members, again] = ENTRY.exec(text) ?? [];
   if (name === undefined) return undefined;
   const entry = { name, members: Math.max(1, Number(members ?? 1)), again: again === "!" };
-  return { text: entryText(entry), ...entry };
+  return { text: entryText(entry), ...entry, end };
 }
+
+/** The name in an entry; for bytes that are none, one that no record has. */
+export const nameIn = (text: string): string =>
+  PLAIN_ENTRY.test(text) ? text : (parseEntry(text)?.name ?? "-");
 
 /** A stretch of a list. */
 export interface Stretch {
@@ -60,12 +68,11 @@ export function stretchOf(
   while (end < list.length && entries.length < limit.most) {
     const comma = list.indexOf(",", end);
     const stop = comma < 0 ? list.length : comma;
-    const entry = parseEntry(list.slice(end, stop));
+    const entry = foundEntry(list.slice(end, stop), stop + 1);
     if (entry === undefined) broken += 1;
     else if (entries.length > 0 && tasks + entry.members > limit.tasks) break;
     else {
-      const { text, name, members, again } = entry;
-      entries.push({ text, name, members, again, end: stop + 1 });
+      entries.push(entry);
       tasks += entry.members;
     }
     end = stop + 1;

@@ -1,16 +1,17 @@
-import type { Finding } from "../../ports/broker.ts";
+import type { Claim, Finding } from "../../ports/broker.ts";
 import type { Aftercare, Spot } from "./aftercare.ts";
 import type { TaskStake } from "./control.ts";
 import type { Seen } from "./control-store.ts";
 import type { Ender } from "./ender.ts";
-import { parseEntry } from "./entries.ts";
+import { nameIn, parseEntry } from "./entries.ts";
+import { HeldClaim } from "./held-claim.ts";
 import { HeldRecord, Hold } from "./hold.ts";
 import type { HeldTask, ReadRecord } from "./hold.ts";
 import { memberId } from "./names.ts";
 import type { Parts } from "./parts.ts";
 import type { Item } from "./session.ts";
 import { openMembers, sortRecord } from "./sorting.ts";
-import type { OpenedMember } from "./sorting.ts";
+import type { OpenedMember, Sorted } from "./sorting.ts";
 
 /** What a stake turned out to hold. */
 export interface Fetched {
@@ -21,7 +22,7 @@ export interface Fetched {
 /** A record that was met in a stake. */
 interface Met extends Spot {
   readonly item: Item | undefined;
-  readonly sweptTo: number;
+  readonly sorted: Sorted;
 }
 
 /** Opens the records of a stake: tasks to be handed out, and the rest that is seen to at once. */
@@ -56,9 +57,10 @@ export class Fetcher {
       }
       if (met.has(entry.name)) continue;
       met.add(entry.name);
-      const meeting = { hold, place, entry, item: items[place], sweptTo: seen.control.sweptTo };
-      if (this.#openPlain(meeting)) continue;
-      const found = await this.#meet(meeting);
+      const item = items[place];
+      const sorted = sortRecord(item, { stake, entry, sweptTo: seen.control.sweptTo });
+      if (this.#openPlain(hold, { place, name: entry.name }, { sorted, item })) continue;
+      const found = await this.#meet({ hold, place, entry, item, sorted });
       if (found === "missing") missing += 1;
       else if (found !== undefined) findings.push(...found);
     }
@@ -66,23 +68,26 @@ export class Fetcher {
     return { hold, findings };
   }
 
-  /** The way of most records: one task that may be run. False: look closer. */
-  #openPlain({ hold, place, entry, item, sweptTo }: Met): boolean {
-    if (item === undefined) return false;
-    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo });
-    if (sorted.kind !== "tasks" || sorted.stored.bundled) return false;
-    const { name } = entry;
-    const [member] = openMembers(name, sorted.stored, { stake: hold.stake, place, codec: this.#parts.codec });
-    if (member?.opened.kind !== "task") return false;
-    const record = new HeldRecord(hold, place, { name, stored: sorted.stored, cas: item.cas });
+  /** The way of most records: their tasks may be run. False: look closer. */
+  #openPlain(
+    hold: Hold,
+    { place, name }: { readonly place: number; readonly name: string },
+    { sorted, item }: Pick<Met, "sorted" | "item">,
+  ): boolean {
+    if (sorted.kind !== "tasks" || item === undefined) return false;
+    const { stake } = hold;
+    const { stored } = sorted;
+    if (stored.bundled && stake.generation > 0) return false;
+    const members = openMembers(name, stored, { stake, place, codec: this.#parts.codec });
+    if (!members.every(isTask)) return false;
+    const record = new HeldRecord(hold, place, { name, stored, cas: item.cas });
     hold.records.push(record);
-    hold.order.push(holdTask(record, member));
+    for (const member of members) hold.order.push(holdTask(record, member));
     return true;
   }
 
   async #meet(met: Met): Promise<readonly Finding[] | "missing" | undefined> {
-    const { hold, entry, item } = met;
-    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: met.sweptTo });
+    const { entry, item, sorted } = met;
     if (sorted.kind === "missing") return sorted.counts ? "missing" : undefined;
     if (item === undefined) return undefined;
     if (sorted.kind !== "tasks") return this.#aftercare.seeTo(met, sorted, item);
@@ -150,27 +155,32 @@ export class Fetcher {
   }
 }
 
-const nameIn = (text: string): string => parseEntry(text)?.name ?? "-";
+const isTask = ({ opened }: OpenedMember): boolean => opened.kind === "task";
 
 /** A task of a held record, ready to be handed out; one whose bytes are broken is there only to be buried. */
 export function holdTask(record: HeldRecord, member: OpenedMember): HeldTask {
-  const { opened, index, id } = member;
-  const task =
-    opened.kind === "task" ? opened.task : { id, bornAt: record.stored.bornAt, method: "", args: [] };
-  const held: HeldTask = {
-    record,
-    index,
-    task,
-    claim: {
-      task,
-      receipt: record.receipt(index),
-      attempt: member.attempt,
-      alone: member.isSuspect,
-      ...(member.isPresumed && { presumed: true }),
-    },
-    phase: "pooled",
-    isLoose: false,
-  };
+  const held = new PooledTask(record, member);
   record.add(held);
   return held;
+}
+
+class PooledTask implements HeldTask {
+  readonly record: HeldRecord;
+  readonly index: number;
+  readonly claim: Claim;
+  phase: HeldTask["phase"] = "pooled";
+  isLoose = false;
+
+  constructor(record: HeldRecord, { opened, index, id, attempt, isSuspect, isPresumed }: OpenedMember) {
+    this.record = record;
+    this.index = index;
+    const task =
+      opened.kind === "task" ? opened.task : { id, bornAt: record.stored.bornAt, method: "", args: [] };
+    this.claim = new HeldClaim(this, task, {
+      receipt: record.hold.receipt(),
+      attempt,
+      alone: isSuspect,
+      isPresumed,
+    });
+  }
 }

@@ -1,5 +1,4 @@
 import type { Claim } from "../../ports/broker.ts";
-import type { Task } from "../../task/task.ts";
 import { isSameStake } from "./control.ts";
 import type { Control, TaskStake } from "./control.ts";
 import type { StoredRecord } from "./record.ts";
@@ -31,11 +30,17 @@ export class Hold {
   /** Suspects that were handed out and are not settled. */
   aloneCount = 0;
   #firstUnstarted = 0;
+  #receipts = 0;
 
   constructor(stake: TaskStake, epoch: string) {
     this.stake = stake;
     this.epoch = epoch;
     this.loose = stake.loose;
+  }
+
+  /** A receipt for a task of it; never the same twice. */
+  receipt(): string {
+    return `${this.stake.id}.${String(this.stake.generation)}.${String(this.#receipts++)}`;
   }
 
   /** Nothing is left to do: the stake can go. */
@@ -103,8 +108,6 @@ export class HeldRecord {
   /** Whoever changes the record waits for the one before. */
   turn: Promise<unknown> | undefined;
 
-  #receipts = 0;
-
   constructor(hold: Hold, place: number, read: ReadRecord) {
     this.hold = hold;
     this.place = place;
@@ -115,12 +118,6 @@ export class HeldRecord {
 
   get open(): readonly HeldTask[] {
     return this.#tasks.filter(({ phase }) => phase !== "over");
-  }
-
-  /** A receipt for a task of it; never the same twice. */
-  receipt(index: number): string {
-    const { id, generation } = this.hold.stake;
-    return `${id}.${String(generation)}.${String(this.place)}.${String(index)}.${String(this.#receipts++)}`;
   }
 
   /**
@@ -201,7 +198,6 @@ export interface HeldTask {
   readonly record: HeldRecord;
   /** Its place in the record. */
   readonly index: number;
-  readonly task: Task;
   readonly claim: Claim;
   /** "pooled": not handed out. */
   phase: "pooled" | "handed" | "started" | "over";

@@ -1,11 +1,11 @@
 import type { Claim } from "../../ports/broker.ts";
 import type { Control } from "./control.ts";
+import { HeldClaim } from "./held-claim.ts";
 import type { Hold, HeldTask } from "./hold.ts";
 
 /** Everything that this owner holds, and what of it may be handed out. */
 export class Holdings {
   readonly #holds: Hold[] = [];
-  readonly #byReceipt = new Map<string, HeldTask>();
 
   get holds(): readonly Hold[] {
     return this.#holds;
@@ -13,7 +13,6 @@ export class Holdings {
 
   add(hold: Hold): void {
     this.#holds.push(hold);
-    for (const task of hold.order) this.#byReceipt.set(task.claim.receipt, task);
   }
 
   /** A task that takes the place of one that was handed out. */
@@ -21,19 +20,26 @@ export class Holdings {
     const { hold } = task.record;
     hold.order.push(task);
     hold.reorder();
-    this.#byReceipt.set(task.claim.receipt, task);
   }
 
   /** The stake has gone from the block, or is another owner's. */
   remove(hold: Hold): void {
     const at = this.#holds.indexOf(hold);
     if (at >= 0) this.#holds.splice(at, 1);
-    for (const task of hold.order) this.#byReceipt.delete(task.claim.receipt);
   }
 
   /** The task of a claim; undefined when it is not held (any more). */
-  find({ receipt }: Claim): HeldTask | undefined {
-    return this.#byReceipt.get(receipt);
+  find(claim: Claim): HeldTask | undefined {
+    const task = HeldClaim.heldBy(claim) ?? this.#withReceipt(claim.receipt);
+    return task !== undefined && this.#holds.includes(task.record.hold) ? task : undefined;
+  }
+
+  #withReceipt(receipt: string): HeldTask | undefined {
+    for (const { order } of this.#holds) {
+      const found = order.find(({ claim }) => claim.receipt === receipt);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** How many tasks are started and not settled. */
@@ -67,23 +73,39 @@ export class Holdings {
    */
   take(limit: number): readonly Claim[] {
     if (this.isAloneOut) return [];
-    const pooled = [...this.#pooled()];
-    const suspect = pooled.find(({ claim }) => claim.alone);
-    const others = pooled.filter(({ claim }) => !claim.alone).slice(0, limit);
-    const taken = suspect === undefined || this.isAnyOut ? others : [suspect];
+    const suspect = this.isAnyOut ? undefined : this.#firstSuspect();
+    const taken = suspect === undefined ? this.#innocents(limit) : [suspect];
     for (const task of taken) task.record.handOut(task);
     return taken.map(({ claim }) => claim);
   }
 
   /** Tasks that wait to be handed out. */
   get pooledCount(): number {
-    return [...this.#pooled()].length;
+    return this.#pools().reduce((sum, order) => sum + order.filter(isPooled).length, 0);
   }
 
-  *#pooled(): Iterable<HeldTask> {
-    for (const hold of this.#holds) {
-      if (hold.isLost || hold.hasLapsed) continue;
-      for (const task of hold.order) if (task.phase === "pooled") yield task;
+  #firstSuspect(): HeldTask | undefined {
+    for (const order of this.#pools()) {
+      const suspect = order.find((task) => isPooled(task) && task.claim.alone);
+      if (suspect !== undefined) return suspect;
     }
+    return undefined;
+  }
+
+  #innocents(limit: number): readonly HeldTask[] {
+    const taken: HeldTask[] = [];
+    for (const order of this.#pools()) {
+      for (const task of order) {
+        if (taken.length === limit) return taken;
+        if (isPooled(task) && !task.claim.alone) taken.push(task);
+      }
+    }
+    return taken;
+  }
+
+  #pools(): readonly (readonly HeldTask[])[] {
+    return this.#holds.flatMap((hold) => (hold.isLost || hold.hasLapsed ? [] : [hold.order]));
   }
 }
+
+const isPooled = ({ phase }: HeldTask): boolean => phase === "pooled";

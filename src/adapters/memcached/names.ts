@@ -61,8 +61,16 @@ const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 export type Random = (letters: number) => string;
 
 /** That many letters and digits; 10 of them are 59 bits. */
-export const randomName: Random = (letters) =>
-  Array.from(entropy(letters), (byte) => LETTERS[byte % LETTERS.length]).join("");
+export const randomName: Random = (letters) => {
+  if (letters > pool.length) pool = entropy(Math.max(letters, POOL_BYTES));
+  const taken = pool.subarray(0, letters);
+  pool = pool.subarray(letters);
+  return Array.from(taken, (byte) => LETTERS[byte % LETTERS.length]).join("");
+};
+
+// A run takes a name per claim: to open the system's file for each would cost more than all the rest of it.
+const POOL_BYTES = 512;
+let pool: Uint8Array = new Uint8Array(0);
 
 /** From the system itself where it has a file of it: to load node:crypto takes a command 2 ms. */
 function entropy(bytes: number): Uint8Array {
@@ -111,9 +119,10 @@ export const keyedName = (key: string): string =>
   `k${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
 
 const KEYED = /^k[0-9a-f]{32}$/;
+const KEYED_LETTERS = 33;
 
 /** Whether the record of that name stands for a key. */
-export const isKeyed = (name: string): boolean => KEYED.test(name);
+export const isKeyed = (name: string): boolean => name.length === KEYED_LETTERS && KEYED.test(name);
 
 /** The id of the task in a record: a keyed record is shared by one task after the other, told apart by `nonce`. */
 export const taskIdOf = (name: string, nonce: string | undefined): string =>

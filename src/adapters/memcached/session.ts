@@ -157,9 +157,11 @@ export interface Item {
   readonly cas: bigint;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** What a get brought; undefined when it is missing. */
 export const itemOf = (answer: Answer | undefined): Item | undefined =>
-  answer?.kind === "ok" ? { value: answer.value ?? Buffer.alloc(0), cas: answer.cas } : undefined;
+  answer?.kind === "ok" ? { value: answer.value ?? NOTHING, cas: answer.cas } : undefined;
 
 /** Another try, or `error` when patience is used up: it says what happened better than "no answer" does. */
 const orSay = (error: unknown, again: Promise<void>): Promise<void> =>

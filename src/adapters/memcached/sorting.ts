@@ -93,12 +93,19 @@ function startsOf(
   stake: TaskStake,
   place: Place,
 ): { readonly charged: number; readonly isOnRecord: boolean; readonly mayHave: boolean } {
-  const attempts = stored.members[place.member]?.attempts ?? 0;
+  const attempts = attemptsAt(stored, place);
+  if (isUntouched(stored, stake)) return { charged: attempts, isOnRecord: false, mayHave: false };
   const mark = stake.marks?.find(({ entry, member }) => entry === place.entry && member === place.member);
   const isOnRecord = mark !== undefined || (stored.run?.stake === stake.id && attempts > 0);
   const charged = Math.max(attempts, mark?.attempts ?? 0);
   return { charged, isOnRecord, mayHave: !isOnRecord && mayHaveStarted(stored, stake, place) };
 }
+
+const attemptsAt = ({ members }: StoredRecord, { member }: Place): number => members[member]?.attempts ?? 0;
+
+/** Nothing tells of a start: so it is with most records. */
+const isUntouched = (stored: StoredRecord, stake: TaskStake): boolean =>
+  stored.run === undefined && stake.marks === undefined && stake.suspectsTo === undefined;
 
 /** Whether the first owner of a stake may have started it without a mark. */
 function mayHaveStarted(stored: StoredRecord, stake: TaskStake, place: Place): boolean {

@@ -1,0 +1,35 @@
+import type { Claim } from "../../ports/broker.ts";
+import type { Task } from "../../task/task.ts";
+import type { HeldTask } from "./hold.ts";
+
+/** What a claim says besides which task it is. */
+export interface ClaimTerms {
+  readonly receipt: string;
+  readonly attempt: number;
+  readonly alone: boolean;
+  readonly isPresumed: boolean;
+}
+
+/** A claim that knows the held task it stands for: it is asked for at every start and settle, for every task. */
+export class HeldClaim implements Claim {
+  readonly task: Task;
+  readonly receipt: string;
+  readonly attempt: number;
+  readonly alone: boolean;
+  declare readonly presumed?: true;
+  readonly #held: HeldTask;
+
+  constructor(held: HeldTask, task: Task, terms: ClaimTerms) {
+    this.task = task;
+    this.receipt = terms.receipt;
+    this.attempt = terms.attempt;
+    this.alone = terms.alone;
+    if (terms.isPresumed) this.presumed = true;
+    this.#held = held;
+  }
+
+  /** The task of a claim that was made here; undefined for a copy of one. */
+  static heldBy(claim: Claim): HeldTask | undefined {
+    return #held in claim ? claim.#held : undefined;
+  }
+}

@@ -1,12 +1,13 @@
 import { MemqError } from "../errors.ts";
-import type { RunEvent } from "../telemetry/events.ts";
+import type { WorkOptions } from "../memq.ts";
+import type { Listener } from "../telemetry/events.ts";
 import { RateLimit } from "../telemetry/rate-limit.ts";
 import { mindLateStrays } from "./late-strays.ts";
 import { eventLine, likeness } from "./run-lines.ts";
 import type { Session } from "./shell.ts";
 import { chooseSound } from "./sound-queues.ts";
 import { workOptions } from "./work-options.ts";
-import { readMessage, WORKER_VARIABLE, type FromWorker, type ToWorker } from "./worker-messages.ts";
+import { readMessage, WORKER_VARIABLE, type FromWorker } from "./worker-messages.ts";
 
 // What was said often enough is news again after this time.
 const SILENCE_MS = 600_000;
@@ -18,45 +19,53 @@ export async function workAsChild(session: Session): Promise<number> {
   const options = workOptions(session);
   process.chdir(memq.config.folder);
   mindLateStrays(session);
-  const verbose = session.parsed.flag("verbose");
-  const limited = new RateLimit(session.complain);
-  const listener = (event: RunEvent): void => {
-    const line = eventLine(event, verbose, Date.now());
-    if (line === undefined) return;
-    if (verbose) session.complain(line);
-    else limited.say({ line, ...likeness(event) });
-  };
-  const speaking = setInterval(() => {
-    limited.end();
-  }, SILENCE_MS);
-  const report = await memq.work({
-    ...options,
-    ...obeying(),
-    queues,
-    listener,
-    say: session.complain,
-    ownsProcess: true,
-    onReady: () => {
-      send({ memq: "ready" });
-    },
-    onLeaving: () => {
-      send({ memq: "leaving" });
-    },
-    atRisk: (queue, id) => {
-      send({ memq: "risks", queue, id });
-      return () => {
-        send({ memq: "survived", queue, id });
-      };
-    },
-  });
-  clearInterval(speaking);
-  limited.end();
+  const { listener, end } = voice(session);
+  const place = { queues, listener, say: session.complain, ownsProcess: true };
+  const report = await memq.work({ ...options, ...obeying(), ...reporting(), ...place });
+  end();
   for (const { queue, failure } of report.queues) {
     if (failure !== undefined)
       session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
   }
   return report.exit;
 }
+
+/** Says what goes wrong, and of what goes wrong again and again the first few in ten minutes. */
+function voice({ parsed, complain }: Session): { readonly listener: Listener; readonly end: () => void } {
+  const verbose = parsed.flag("verbose");
+  const limited = new RateLimit(complain);
+  const speaking = setInterval(() => {
+    limited.end();
+  }, SILENCE_MS);
+  return {
+    listener: (event) => {
+      const line = eventLine(event, verbose, Date.now());
+      if (line === undefined) return;
+      if (verbose) complain(line);
+      else limited.say({ line, ...likeness(event) });
+    },
+    end: () => {
+      clearInterval(speaking);
+      limited.end();
+    },
+  };
+}
+
+/** The parent hears how far it is, and of tasks that may end it. */
+const reporting = (): Required<Pick<WorkOptions, "onReady" | "onLeaving" | "atRisk">> => ({
+  onReady: () => {
+    send({ memq: "ready" });
+  },
+  onLeaving: () => {
+    send({ memq: "leaving" });
+  },
+  atRisk: (queue, id) => {
+    send({ memq: "risks", queue, id });
+    return () => {
+      send({ memq: "survived", queue, id });
+    };
+  },
+});
 
 /** Nobody is left to hear it when the parent is gone, and that is found out by itself. */
 const send = (message: FromWorker): void => {
@@ -70,7 +79,7 @@ function obeying(): { readonly stop: AbortSignal; readonly leave: AbortSignal } 
     stop.abort();
   };
   process.on("message", (message: unknown) => {
-    const told = readMessage<ToWorker>(message)?.memq;
+    const told = readMessage(message)?.memq;
     if (told === "stop") end();
     if (told === "leave") leave.abort();
   });

@@ -18,7 +18,7 @@ export const isWorkerChild = (env: NodeJS.ProcessEnv): boolean =>
   process.send !== undefined && env[WORKER_VARIABLE] === String(process.ppid);
 
 /** A message of ours; undefined: a handler's own, or none. */
-export function readMessage<T extends FromWorker | ToWorker>(message: unknown): T | undefined {
+export function readMessage(message: unknown): FromWorker | ToWorker | undefined {
   if (typeof message !== "object" || message === null || !("memq" in message)) return undefined;
-  return message as T;
+  return message as FromWorker | ToWorker;
 }

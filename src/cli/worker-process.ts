@@ -66,7 +66,7 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
 const heard = (child: ChildProcess, word: FromWorker["memq"]): Promise<void> =>
   new Promise((resolve) => {
     child.on("message", (message: unknown) => {
-      if (readMessage<FromWorker>(message)?.memq === word) resolve();
+      if (readMessage(message)?.memq === word) resolve();
     });
   });
 
@@ -106,7 +106,7 @@ const endText = (code: number | null, signal: NodeJS.Signals | null): string =>
 function risksOf(child: ChildProcess): ReadonlyMap<string, RiskyTask> {
   const risks = new Map<string, RiskyTask>();
   child.on("message", (message: unknown) => {
-    const told = readMessage<FromWorker>(message);
+    const told = readMessage(message);
     if (told?.memq !== "risks" && told?.memq !== "survived") return;
     const { queue, id } = told;
     const name = JSON.stringify([queue, id]);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { makeGroupFolder } from "./group-file.ts";
 import { realmName, sweepOldRealms } from "./realm.ts";
-import { slotHolders, takeSlot, type RunSlot, type SlotHolder } from "./run-slots.ts";
+import { takeSlot, type RunSlot } from "./run-slots.ts";
 
 /** Which parent of workers is meant: `memq work` of one configuration, for these queues. */
 export interface WorkPost {
@@ -25,9 +25,6 @@ export async function takeWorkPost(
   const answer = await takeSlot(path, { max: alone ? 1 : Infinity });
   return answer.kind === "slot" ? answer.slot : undefined;
 }
-
-/** Those that keep workers for these queues now. */
-export const workPosts = (post: WorkPost): readonly SlotHolder[] => slotHolders(pathOf(post));
 
 // Queues are not named so: there is no plus sign in their names.
 function pathOf({ storePath, configFile, queues }: WorkPost): string {

@@ -129,15 +129,20 @@ export class Supervisor {
   /** From now on what becomes of it concerns the post, until another one is placed there. */
   #place(post: Post, worker: WorkerProcess): void {
     post.worker = worker;
+    let isReady = false;
     void worker.ready.then(() => {
+      isReady = true;
       post.backoff.began(performance.now());
       this.#news.began(performance.now());
     });
     void worker.leaving.then(() => {
-      if (this.#isOn(post, worker)) this.#fill(post);
+      if (isReady && this.#isOn(post, worker)) this.#fill(post);
     });
     void worker.ended.then((end) => {
-      if (this.#isOn(post, worker)) void this.#replace(post, worker, end);
+      if (!this.#isOn(post, worker)) return;
+      // It was asked to end by others, or its word that it would was not heard in time.
+      if (isReady && end.code === EXIT.ok) this.#fill(post);
+      else void this.#replace(post, worker, end);
     });
   }
 
@@ -149,10 +154,6 @@ export class Supervisor {
     if (!this.#wasReady && code === EXIT.config) {
       this.#exit = EXIT.config;
       this.end();
-      return;
-    }
-    if (code === EXIT.ok) {
-      this.#fill(post); // it was asked to end by others, or its word that it would was not heard in time
       return;
     }
     if (this.#news.failed(performance.now()).isFirst) {

@@ -25,7 +25,7 @@ export interface WorkerCare {
   readonly leave?: AbortSignal;
   /** Told once, when the handlers of a queue are loaded and it is worked on. */
   readonly onReady?: () => void;
-  /** Told once, when it claims no more and is about to end. */
+  /** Told once, when it was ready, claims no more and is about to end. */
   readonly onLeaving?: () => void;
   /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
   readonly atRisk?: (queue: string, id: string) => () => void;
@@ -186,7 +186,7 @@ class Worker {
     if (this.#leaving.signal.aborted) return;
     for (const { budget } of this.#queues) budget.stop();
     this.#leaving.abort();
-    this.#care.onLeaving?.();
+    if (this.#isReady) this.#care.onLeaving?.();
   };
 }
 

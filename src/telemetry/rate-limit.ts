@@ -34,7 +34,7 @@ export class RateLimit {
     if (known.said <= MOST_ALIKE) this.#say(line);
   }
 
-  /** To be called once, when nothing more will be said. */
+  /** To be called when nothing more will be said, or when what was said often is news again. */
   end(): void {
     for (const { from, about, said } of this.#kinds.values()) {
       if (said > MOST_ALIKE) {

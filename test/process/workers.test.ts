@@ -206,6 +206,24 @@ describe.each(grounds)("workers on $name", (ground) => {
       );
     });
 
+    test("a task that kills its process ends as a dead letter with the signal and what was said last; others are done", async () => {
+      await setUp("retry = 1s\nconcurrency = 1");
+      const { pid } = await work(2);
+      const id = await publish("kill");
+      await project.run("publish-task", ["note", "--from", "-"], numbers(50));
+      await expect
+        .poll(async () => (await project.run("memq", ["list", "dead"])).stdout, within)
+        .toContain(id);
+      expect(linesOf("kill")).toEqual(["kill 1", "kill 2"]);
+      const { stdout } = await project.run("memq", ["show", id]);
+      expect(stdout).toContain(
+        "its attempts (2) are used up; the last one ended with its process (SIGKILL), which had said:",
+      );
+      expect(stdout).toContain("about to fall over");
+      await expect.poll(() => linesOf("note").length, within).toBe(50);
+      await expect.poll(() => childrenOf(pid).length, within).toBe(2);
+    });
+
     test("a handler that ignores its signal costs one attempt, and its worker is replaced", async () => {
       await setUp("timeout = 1s\nretry = 1s, 1s");
       const { pid } = await work(1);

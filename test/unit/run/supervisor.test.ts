@@ -1,0 +1,163 @@
+import { afterEach, expect, test } from "vitest";
+import { Backoff } from "../../../src/run/backoff.ts";
+import { Supervisor, type WorkerEnd, type WorkerProcess } from "../../../src/run/supervisor.ts";
+import { virtualClock, type VirtualClock } from "../../../src/testing.ts";
+
+/** A worker that does what the test says. */
+class Actor implements WorkerProcess {
+  readonly name: string;
+  readonly asked: string[] = [];
+  readonly ready: Promise<void>;
+  readonly leaving: Promise<void>;
+  readonly ended: Promise<WorkerEnd>;
+  getReady = (): void => undefined;
+  sayLeaving = (): void => undefined;
+  end: (how: WorkerEnd) => void = () => undefined;
+
+  constructor(nth: number) {
+    this.name = `worker ${String(nth)}`;
+    this.ready = new Promise((resolve) => (this.getReady = resolve));
+    this.leaving = new Promise((resolve) => (this.sayLeaving = resolve));
+    this.ended = new Promise((resolve) => (this.end = resolve));
+  }
+  leave(): void {
+    this.asked.push("leave");
+  }
+  stop(): void {
+    this.asked.push("stop");
+    this.end({ code: 0, how: "exit 0" });
+  }
+  kill(): void {
+    this.asked.push("kill");
+    this.end({ code: null, how: "SIGKILL" });
+  }
+}
+
+let supervisor: Supervisor;
+let running: Promise<number>;
+let clock: VirtualClock;
+const actors: Actor[] = [];
+const said: string[] = [];
+function begin(processes: number): void {
+  actors.length = 0;
+  said.length = 0;
+  clock = virtualClock();
+  supervisor = new Supervisor({
+    processes,
+    start: () => {
+      const actor = new Actor(actors.length);
+      actors.push(actor);
+      return actor;
+    },
+    complain: (line) => said.push(line),
+    clock,
+  });
+  running = supervisor.run();
+}
+const actor = async (nth: number): Promise<Actor> => {
+  await expect.poll(() => actors.length, { timeout: 5_000 }).toBeGreaterThan(nth);
+  return actors[nth] as Actor;
+};
+const allReady = async (count: number): Promise<void> => {
+  for (let nth = 0; nth < count; nth++) (await actor(nth)).getReady();
+};
+const KILLED = { code: null, how: "SIGKILL" };
+afterEach(async () => {
+  supervisor.end();
+  await running;
+});
+
+test("one that dies is replaced after a second, and a row of deaths is told once", async () => {
+  begin(2);
+  await allReady(2);
+  (await actor(1)).end(KILLED);
+  await expect.poll(() => said).toHaveLength(1);
+  await clock.advance(999);
+  expect(actors).toHaveLength(2);
+  await clock.advance(1);
+  const third = await actor(2);
+  third.getReady();
+  third.end(KILLED);
+  await expect.poll(() => clock.advance(1_000).then(() => actors.length)).toBe(4);
+  expect(said).toEqual(["worker 1 ended (SIGKILL), another one takes its place"]);
+});
+
+test("one that leaves by itself is replaced at once, and its end is no news", async () => {
+  begin(1);
+  await allReady(1);
+  (await actor(0)).sayLeaving();
+  const successor = await actor(1);
+  successor.getReady();
+  (await actor(0)).end({ code: 0, how: "exit 0" });
+  await Promise.resolve();
+  expect(actors).toHaveLength(2);
+  expect(said).toEqual([]);
+});
+
+test("one that leaves before it ever worked is not replaced again and again", async () => {
+  begin(1);
+  const first = await actor(0);
+  first.sayLeaving();
+  first.end({ code: 0, how: "exit 0" });
+  await expect.poll(() => said).toHaveLength(1);
+  expect(actors).toHaveLength(1); // a second has not passed
+  await clock.advance(1_000);
+  expect(actors).toHaveLength(2);
+});
+
+test("all end with 78 when the first finds its handlers unusable; no other is started", async () => {
+  begin(3);
+  (await actor(0)).end({ code: 78, how: "exit 78" });
+  expect(await running).toBe(78);
+  expect(actors).toHaveLength(1);
+});
+
+test("a reload replaces one after the other, each when its successor works", async () => {
+  begin(2);
+  await allReady(2);
+  const reloading = supervisor.reload();
+  const successor = await actor(2);
+  expect((await actor(0)).asked).toEqual([]);
+  successor.getReady();
+  const last = await actor(3);
+  expect((await actor(0)).asked).toEqual(["leave"]);
+  expect((await actor(1)).asked).toEqual([]);
+  last.getReady();
+  expect(await reloading).toBe(true);
+  expect((await actor(1)).asked).toEqual(["leave"]);
+});
+
+test("a successor that cannot begin leaves the old ones at work", async () => {
+  begin(2);
+  await allReady(2);
+  const reloading = supervisor.reload();
+  (await actor(2)).end({ code: 78, how: "exit 78" });
+  expect(await reloading).toBe(false);
+  expect((await actor(0)).asked).toEqual([]);
+  (await actor(0)).end(KILLED);
+  await expect.poll(() => said).toHaveLength(1);
+  await clock.advance(1_000);
+  expect(actors).toHaveLength(4);
+});
+
+test("one that dies during a reload is replaced by its successor alone", async () => {
+  begin(1);
+  await allReady(1);
+  const reloading = supervisor.reload();
+  const successor = await actor(1);
+  (await actor(0)).end(KILLED);
+  successor.getReady();
+  expect(await reloading).toBe(true);
+  await clock.advance(60_000); // a replacement would come after a second
+  expect(actors).toHaveLength(2);
+});
+
+test("waits between tries double up to 30 s, and begin anew after a healthy minute", () => {
+  const backoff = new Backoff();
+  const waits = Array.from({ length: 7 }, () => backoff.failed(0).waitMs);
+  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  backoff.began(0);
+  expect(backoff.failed(59_000)).toEqual({ isFirst: false, waitMs: 30_000 });
+  backoff.began(60_000);
+  expect(backoff.failed(120_000)).toEqual({ isFirst: true, waitMs: 1_000 });
+});

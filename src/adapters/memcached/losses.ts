@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { appendWhole, createGroupFile, makeGroupFolder } from "../../host/group-file.ts";
 import type { Finding, Loss } from "../../ports/broker.ts";
 import type { Parts } from "./parts.ts";
 import type { Vanished } from "./vanished.ts";
@@ -106,12 +107,13 @@ export class Losses {
   #remember(now: Memory, before: Memory | undefined): boolean {
     const turn = `${this.#file}.turn`;
     try {
-      mkdirSync(this.#folder, { recursive: true });
+      makeGroupFolder(this.#folder);
       dropStale(turn);
-      writeFileSync(turn, "", { flag: "wx" });
+      createGroupFile(turn);
       const isFirst = recall(this.#file)?.at === before?.at;
       const fresh = `${this.#file}.${String(process.pid)}.new`;
-      writeFileSync(fresh, JSON.stringify(now));
+      rmSync(fresh, { force: true });
+      appendWhole(fresh, JSON.stringify(now));
       renameSync(fresh, this.#file);
       rmSync(turn, { force: true });
       return isFirst;

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Broker } from "../../../../src/ports/broker.ts";
@@ -15,11 +15,11 @@ let server: FakeMemcached;
 beforeEach(() => {
   now = Date.UTC(2026, 0, 1);
   stats = { uptime: "100000", cmd_flush: "0" };
-  memory = mkdtempSync(join(tmpdir(), "memq-losses-"));
+  memory = join(mkdtempSync(join(tmpdir(), "memq-losses-")), "memq-data");
   server = new FakeMemcached(() => now);
 });
 afterEach(() => {
-  rmSync(memory, { recursive: true });
+  rmSync(dirname(memory), { recursive: true });
 });
 
 const open = (): Broker =>
@@ -45,6 +45,16 @@ async function lostQueue(): Promise<Broker> {
   server.flush();
   return open();
 }
+
+test.skipIf(process.platform === "win32")(
+  "who publishes first leaves what is remembered open to its group: whoever runs remembers there too",
+  async () => {
+    await open().publish([{ method: "m", args: [] }]);
+    const [file = ""] = readdirSync(memory);
+    expect(statSync(memory).mode & 0o7777).toBe(0o2770);
+    expect(statSync(join(memory, file)).mode & 0o777).toBe(0o660);
+  },
+);
 
 test("a loss that is only looked at is told all the same, and then no more", async () => {
   const owner = await lostQueue();

@@ -38,7 +38,9 @@ function placeText({ queue, record, view }: Circumstances): string {
     case "delayed":
       return `is in ${where} and falls due at ${localTime(at)} (in ${ahead}).`;
     case "running":
-      return `is being run out of ${where} by ${holder ?? "somebody"}.`;
+      return at > view.nowMs
+        ? `is being run out of ${where} by ${holder ?? "somebody"}.`
+        : `was being run out of ${where} when ${holder ?? "the run that held it"} ended.`;
     case "dead":
       return `is a dead letter of ${where} since ${localTime(at)} (${ago}).`;
   }
@@ -73,7 +75,9 @@ function futureTexts(about: Circumstances): readonly string[] {
   }
 }
 
-function runningTexts({ record, view }: Circumstances): readonly string[] {
+function runningTexts(about: Circumstances): readonly string[] {
+  const { record, view } = about;
+  if (record.at <= view.nowMs) return runTexts(about, view.nowMs);
   const lease = formatDuration(Math.max(0, record.at - view.nowMs));
   return [
     `Its lease ends in ${lease} unless it is renewed, as living holders do.`,

@@ -69,6 +69,6 @@ export interface TaskRecord {
   readonly at: number;
   /** What the last attempt said, or why it is dead. */
   readonly error?: string;
-  /** Who holds a running task, e.g. `host:pid`. */
+  /** Who holds a running task, e.g. `host:pid`; may be unknown of one whose lease has ended. */
   readonly holder?: string;
 }

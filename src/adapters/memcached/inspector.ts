@@ -140,10 +140,16 @@ export class Inspector {
     const owners = [...new Set(shown.flatMap(({ place }) => place.stake?.owner ?? []))];
     if (owners.length === 0) return shown;
     const beats = await heartbeatsOf(this.#parts, owners);
+    const now = this.#parts.clock.now();
     return shown.map((one) => {
       const owner = one.place.stake?.owner;
       if (owner === undefined) return one;
-      return { ...one, record: { ...one.record, holder: beats.get(owner)?.holder ?? owner } };
+      const { alive, holder } = beats.get(owner) ?? { alive: false };
+      // Nobody renews the lease of a dead one: it has ended, for whoever claims next.
+      const known = alive
+        ? { holder: holder ?? owner }
+        : { at: now, ...(holder !== undefined && { holder }) };
+      return { ...one, record: { ...one.record, ...known } };
     });
   }
 

@@ -1,4 +1,5 @@
 import { MemqError, worstExit } from "../../errors.ts";
+import type { TaskRecord } from "../../task/task.ts";
 import { complainOfDeeds, countDone, doEach, refusal } from "../deeds.ts";
 import { counted } from "../printable.ts";
 import { chooseQueues, type Choice } from "../queues.ts";
@@ -27,10 +28,15 @@ async function cancelOne(choice: Choice, name: Name): Promise<void> {
     case "cancelled":
       return;
     case "running":
-      throw refusal("TASK_RUNNING", name, `is running${heldBy(record.holder)}: it cannot be cancelled now`);
+      throw refusal("TASK_RUNNING", name, `${heldText(record)}: it cannot be cancelled now`);
     case "absent": // it ended between the two looks
       throw new MemqError("NOT_FOUND", `no task has the id ${JSON.stringify(record.id)} any more`);
   }
 }
 
-const heldBy = (holder: string | undefined): string => (holder === undefined ? "" : `, held by ${holder}`);
+/** A task whose holder has ended is not free before a run has looked what became of it. */
+function heldText({ holder, at }: TaskRecord): string {
+  if (at <= Date.now())
+    return `was running when ${holder ?? "the run that held it"} ended, and the next run takes it`;
+  return holder === undefined ? "is running" : `is running, held by ${holder}`;
+}

@@ -115,7 +115,7 @@ function whenText({ state, at, holder }: TaskRecord, nowMs: number): string {
     case "delayed":
       return `in ${formatDuration(Math.max(0, at - nowMs))}`;
     case "running":
-      return holder ?? "?";
+      return at > nowMs ? (holder ?? "?") : `${holder ?? "a run"} (ended)`;
     case "dead":
       return `${formatDuration(Math.max(0, nowMs - at))} ago`;
   }

@@ -46,7 +46,9 @@ function stateText({ state, at, holder }: TaskRecord, nowMs: number): string {
     case "delayed":
       return `delayed until ${when} (in ${ahead})`;
     case "running":
-      return `running, held by ${holder ?? "somebody"} (its lease ends in ${ahead} unless it is renewed)`;
+      return at > nowMs
+        ? `running, held by ${holder ?? "somebody"} (its lease ends in ${ahead} unless it is renewed)`
+        : `running when ${holder ?? "the run that held it"} ended; the next run takes it`;
     case "dead":
       return `dead since ${when} (${ago})`;
   }

@@ -105,6 +105,14 @@ test("a running task: who holds it, and what happens when the holder dies", () =
   expect(text).toContain("Its lease ends in 28s unless it is renewed");
 });
 
+test("a task whose holder has ended: the next run takes it, and when that is", () => {
+  const text = why({ record: { state: "running", attempts: 1, at: NOW } });
+  expect(text).toContain("was being run out of queue push");
+  expect(text).toContain("when the run that held it ended.");
+  expect(text).toContain("No run is at work on this queue on this host.");
+  expect(text).not.toContain("lease");
+});
+
 test("a dead letter: what it says, and what puts it back", () => {
   const text = why({ record: { state: "dead", attempts: 5, error: "no such user\u001b[2J\n" } });
   expect(text).toContain("is a dead letter of queue push");

@@ -2,6 +2,7 @@ import type { QueueConfig } from "../config/config.ts";
 import { MemqError, worstExit, type ExitCode } from "../errors.ts";
 import type { Memq } from "../memq.ts";
 import type { Broker } from "../ports/broker.ts";
+import { tellFailures } from "./failures.ts";
 import type { Session } from "./shell.ts";
 
 /** The queues that a command of `memq` looks at. */
@@ -71,7 +72,11 @@ export async function askQueues<T>(
 
 /** Tells why queues could not answer; the exit code that it means. */
 export function complainOfQueues(session: Session, failures: readonly Failure[]): ExitCode {
-  for (const { queue, error } of failures) session.complainOf(error, `queue "${queue.name}"`);
+  tellFailures(
+    session,
+    "queue",
+    failures.map(({ queue, error }) => ({ name: queue.name, error })),
+  );
   return worstExit(failures.map(({ error }) => error.exit));
 }
 

@@ -3,6 +3,7 @@ import { MemqError } from "../errors.ts";
 import type { SlotHolder } from "../host/run-slots.ts";
 import type { QueueReport, RunReport } from "../run/report.ts";
 import { summaryLine, worthSaying } from "../run/summary.ts";
+import { tellFailures, type NamedFailure } from "./failures.ts";
 import { choice } from "./option-values.ts";
 import type { Parsed } from "./options.ts";
 import { counted } from "./printable.ts";
@@ -18,18 +19,16 @@ export const readSummary = (parsed: Parsed): Summary =>
 
 /** Tells what a run did: failures and warnings always, the rest as the summary was asked for. */
 export function tellReport(session: Session, report: RunReport, summary: Summary): void {
-  for (const queue of report.queues) tellFaults(session, queue);
+  tellFailures(session, "queue", report.queues.flatMap(failureOf));
+  for (const { queue, warnings = [] } of report.queues)
+    for (const warning of warnings) session.complain(`memq ${queue}: ${warning}`);
   if (session.parsed.flag("verbose")) for (const fault of report.faults ?? []) session.complain(fault);
   if (summary === "json" || session.parsed.flag("json")) session.print(JSON.stringify(report));
   else if (summary !== "never") tellQueues(session, report, summary);
 }
 
-function tellFaults(session: Session, { queue, failure, warnings = [] }: QueueReport): void {
-  if (failure !== undefined) {
-    session.complainOf(new MemqError(failure.code, failure.message), `queue "${queue}"`);
-  }
-  for (const warning of warnings) session.complain(`memq ${queue}: ${warning}`);
-}
+const failureOf = ({ queue, failure }: QueueReport): readonly NamedFailure[] =>
+  failure === undefined ? [] : [{ name: queue, error: new MemqError(failure.code, failure.message) }];
 
 function tellQueues(session: Session, report: RunReport, summary: Summary): void {
   const tellsAll = isWatched(session.io) || session.parsed.flag("verbose");

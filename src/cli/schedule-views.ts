@@ -9,6 +9,7 @@ import { zonedText } from "../schedule/zone.ts";
 import { formatDuration } from "../task/duration.ts";
 import { columns } from "./columns.ts";
 import { heading } from "./emphasis.ts";
+import { tellFailures } from "./failures.ts";
 import { wholeNumber } from "./option-values.ts";
 import { cut, isoTime, printable } from "./printable.ts";
 import type { Session } from "./shell.ts";
@@ -45,9 +46,11 @@ export async function listSchedules(session: Session): Promise<number> {
     session.print(JSON.stringify({ schedules: shown.map((one) => listJson(one, nowMs)) }));
   else if (shown.length > 0) session.print(listTable(session, shown, nowMs));
   else session.say("The configuration has no schedules.");
-  for (const { config, error } of shown) {
-    if (error !== undefined) session.complainOf(error, `schedule "${config.name}"`);
-  }
+  tellFailures(
+    session,
+    "schedule",
+    shown.flatMap(({ config, error }) => (error === undefined ? [] : [{ name: config.name, error }])),
+  );
   return worstExit(shown.map(({ error }) => error?.exit ?? EXIT.ok));
 }
 

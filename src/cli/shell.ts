@@ -98,7 +98,9 @@ async function withSession(
 ): Promise<number> {
   const { io } = output;
   let memq: Memq | undefined;
+  const told = new Set<string>();
   const complainOf: Session["complainOf"] = (error, about) => {
+    told.add(error.message);
     const name = about === undefined ? command.name : `${command.name}: ${about}`;
     output.talk(errorText(name, error, tone));
   };
@@ -123,11 +125,30 @@ async function withSession(
     },
     complainOf,
   };
+  return thenClosed(
+    () => action(session),
+    async () => memq?.close(),
+    (error) => error instanceof MemqError && told.has(error.message),
+  );
+}
+
+/** Closes whatever became of the action. When both fail the action's error counts: the other mostly says it again. */
+async function thenClosed(
+  act: () => Promise<number>,
+  close: () => Promise<void>,
+  isTold: (error: unknown) => boolean,
+): Promise<number> {
+  const acted = await act().then(
+    (code) => ({ code }),
+    (error: unknown) => ({ error }),
+  );
   try {
-    return await action(session);
-  } finally {
-    await memq?.close();
+    await close();
+  } catch (error) {
+    if (!("error" in acted) && !isTold(error)) throw error;
   }
+  if ("error" in acted) throw acted.error;
+  return acted.code;
 }
 
 /** The help of a command. */

@@ -1,4 +1,5 @@
 import { EXIT, worstExit } from "../../errors.ts";
+import { tellFailures } from "../failures.ts";
 import { mindLateStrays } from "../late-strays.ts";
 import { assertNoWords } from "../options.ts";
 import { counted } from "../printable.ts";
@@ -30,14 +31,14 @@ export async function check(session: Session): Promise<number> {
 }
 
 function tell(session: Session, { faultCount }: Choice, checks: readonly QueueCheck[]): void {
-  let problems = faultCount;
-  for (const one of checks) {
-    const about = `queue "${one.queue.name}"`;
-    const verdicts = one.survey?.verdicts ?? [];
-    session.print(checkLines(one).join("\n"));
-    for (const error of one.errors) session.complainOf(error, about);
-    for (const verdict of verdicts) session.complain(`memq check: ${about}: ${verdictText(verdict)}`);
-    problems += one.errors.length + verdicts.length;
-  }
+  for (const one of checks) session.print(checkLines(one).join("\n"));
+  const failures = checks.flatMap(({ queue, errors }) =>
+    errors.map((error) => ({ name: queue.name, error })),
+  );
+  const verdicts = checks.flatMap(({ queue, survey }) =>
+    (survey?.verdicts ?? []).map((verdict) => `memq check: queue "${queue.name}": ${verdictText(verdict)}`),
+  );
+  const problems = faultCount + tellFailures(session, "queue", failures) + verdicts.length;
+  for (const verdict of verdicts) session.complain(verdict);
   session.say(problems === 0 ? "Everything is in order." : `${counted(problems, "problem")} found.`);
 }

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../../../../src/cli/memq.ts";
+import { MemqError } from "../../../../src/errors.ts";
+import { Memq } from "../../../../src/memq.ts";
 import { makeFolder, type Folder } from "../fake-io.ts";
 
 let folder: Folder;
@@ -67,6 +69,20 @@ test("a paused queue is named, with the time it has to go", async () => {
   };
   expect(queues[1]).toMatchObject({ paused: true });
   expect(queues[1]).not.toHaveProperty("pausedUntil");
+});
+
+test("what keeps several queues from answering is said once, though closing meets it too", async () => {
+  const away = new MemqError("BROKER_UNREACHABLE", "memcached at h:1: nothing listens there");
+  const spies = [
+    vi.spyOn(Memq.prototype, "broker").mockRejectedValue(away),
+    vi.spyOn(Memq.prototype, "close").mockRejectedValueOnce(away),
+  ];
+  const { code, err } = await folder.say(main, ["status"]);
+  for (const spy of spies) spy.mockRestore();
+  expect(code).toBe(69);
+  expect(err.match(/memq status: .*/g)).toEqual([
+    'memq status: queues "default", "push": memcached at h:1: nothing listens there [BROKER_UNREACHABLE]',
+  ]);
 });
 
 test("a queue that cannot be asked is named, the others are shown", async () => {

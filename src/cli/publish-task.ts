@@ -2,6 +2,7 @@ import { EXIT, MemqError, describeError } from "../errors.ts";
 import type { PublishTo } from "../memq.ts";
 import { parseCall } from "../task/call.ts";
 import type { Call } from "../task/task.ts";
+import { assertUnaltered } from "./command-line-bytes.ts";
 import { choice, duration, moment, span, wholeNumber } from "./option-values.ts";
 import type { Options, Parsed } from "./options.ts";
 import type { Io } from "./io.ts";
@@ -115,6 +116,7 @@ function assertCompatible(parsed: Parsed): void {
 }
 
 async function readCall({ parsed, io }: Session): Promise<Call> {
+  assertUnaltered([...parsed.words, parsed.text("key") ?? ""]);
   const name = parsed.text("class");
   const options = { jsonArgs: parsed.flag("json-args"), ...(name !== undefined && { class: name }) };
   if (!parsed.flag("stdin")) return parseCall(parsed.words, options);

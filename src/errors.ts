@@ -208,7 +208,7 @@ export const ERRORS = {
   TASKS_LOST: {
     exit: EXIT.loss,
     what: "The server lost tasks that it had accepted.",
-    next: "Run memq doctor; use a dedicated memcached started with -M, or the embedded store.",
+    next: "Publish again what was queued; memq doctor tells what to change, such as a dedicated memcached started with -M.",
   },
   CRONTAB_UNUSABLE: {
     exit: EXIT.config,

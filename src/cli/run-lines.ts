@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { describeError, ERRORS } from "../errors.ts";
 import type { Finding, Loss } from "../ports/broker.ts";
 import type { RunEvent } from "../telemetry/events.ts";
+import { localTime } from "../telemetry/local-time.ts";
 import { lossText } from "../telemetry/loss-text.ts";
 import { cut, printable, printableLines } from "./printable.ts";
 import { formatDuration } from "../task/duration.ts";
@@ -130,6 +131,5 @@ function findingLine(at: string, finding: Finding, verbose: boolean): string | u
 
 /** A loss, for people. */
 export function lossLine(at: string, loss: Loss): string {
-  const when = new Date(loss.at).toISOString();
-  return `${at}: ${lossText(loss)}, found out ${when} [TASKS_LOST]\n  ${ERRORS.TASKS_LOST.next}`;
+  return `${at}: ${lossText(loss)}, found out ${localTime(loss.at)} [TASKS_LOST]\n  ${ERRORS.TASKS_LOST.next}`;
 }

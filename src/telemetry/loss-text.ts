@@ -1,7 +1,7 @@
 import type { Loss } from "../ports/broker.ts";
 
-/** A loss in words: `at least 12 tasks were lost (eviction)`. */
+/** A loss in words: `at least 12 tasks were lost (eviction)`. A queue that is gone may have been empty. */
 export function lossText({ atLeast, cause }: Loss): string {
-  const count = atLeast === undefined ? "an unknown number of" : `at least ${String(atLeast)}`;
-  return `${count} tasks were lost (${cause})`;
+  if (atLeast === undefined) return `an unknown number of tasks, perhaps none, were lost (${cause})`;
+  return `at least ${String(atLeast)} ${atLeast === 1 ? "task was" : "tasks were"} lost (${cause})`;
 }

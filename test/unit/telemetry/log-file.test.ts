@@ -84,6 +84,6 @@ test("every event has its words", () => {
     "push 7f3k save handed back: stopped",
   );
   expect(logText({ kind: "loss", queue: "push", loss: { at: 0, cause: "restart" } })).toBe(
-    "push an unknown number of tasks were lost (restart)",
+    "push an unknown number of tasks, perhaps none, were lost (restart)",
   );
 });

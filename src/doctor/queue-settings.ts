@@ -9,7 +9,7 @@ export function judgeSecret(secret: string | undefined): Verdict | undefined {
   if (secret === undefined) return undefined;
   if (secret.length >= SHORTEST_SECRET) return ok("secret", "tasks are signed, and unsigned ones refused");
   return warn("secret", {
-    says: `tasks are signed, but the secret has only ${String(secret.length)} signs: it may be guessed`,
+    says: `tasks are signed, but the secret has only ${String(secret.length)} characters: it may be guessed`,
     fix: "use a long random one: openssl rand -hex 32",
   });
 }

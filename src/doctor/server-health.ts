@@ -90,7 +90,7 @@ function refused({ general, items }: ServerStats): Verdict | undefined {
   );
   if (count === 0) return ok("refused", "no write was refused for want of memory");
   return warn("refused", {
-    says: `it refused ${String(count)} writes for want of memory since it was started; publishers were told`,
+    says: `writes that it refused for want of memory since it was started: ${String(count)}; publishers were told`,
     fix: MORE_MEMORY,
   });
 }
@@ -100,7 +100,7 @@ function flushed({ general }: ServerStats): Verdict | undefined {
   if (count === undefined) return undefined;
   if (count === 0) return ok("flushed", "nobody emptied it");
   return warn("flushed", {
-    says: `it was emptied ${String(count)} times (flush_all) since it was started; queues of that time are gone`,
+    says: `it was emptied since it was started (flush_all: ${String(count)}); queues of that time are gone`,
     fix: "use a memcached of its own for queues, not the site's cache; -F forbids flush_all",
   });
 }

@@ -164,7 +164,7 @@ describe("of the statistics of a memcached", () => {
     const refused = judgeHealth(statsOf({ store_no_memory: 5 }, { items })).find(
       ({ check }) => check === "refused",
     );
-    expect(refused?.says).toContain("refused 7 writes");
+    expect(refused?.says).toContain("since it was started: 7;");
   });
 
   test("what items take counts, not only what they hold", () => {

@@ -18,6 +18,7 @@ const PIECE_BYTES = 64 * 1024;
 /** The input that --from names; what ends in .gz is unpacked. */
 export function openInput({ parsed, io }: Session): BulkInput {
   const path = parsed.text("from") ?? "-";
+  if (path === "") throw new MemqError("USAGE", "--from names no file: its value is empty");
   if (path === "-") return { bytes: readable(io.stdin, "-"), share: () => undefined };
   const file = resolve(io.cwd(), path);
   const stream = createReadStream(file, { highWaterMark: PIECE_BYTES });

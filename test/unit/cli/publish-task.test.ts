@@ -36,6 +36,12 @@ test("a bulk that a full queue cuts short says what it kept, and exits with 75",
   );
 });
 
+test("an empty --from, as an unset variable of a script makes it, is called so", async () => {
+  const said = await folder.say(main, ["say", "--from", ""]);
+  expect(said).toMatchObject({ code: 64 });
+  expect(said.err).toContain("--from names no file: its value is empty");
+});
+
 test("what --count was refused is called a task, for there is no line", async () => {
   vi.spyOn(Memq.prototype, "publishMany").mockImplementation((items) => {
     const outcomes = [...(items as Iterable<unknown>)].map(

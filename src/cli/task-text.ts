@@ -11,8 +11,10 @@ export interface QueuedRecord {
 const BROKEN = "the stored bytes are not a task";
 
 /** `Worker.saveToLocal("hello")` on one line of at most `limit` characters. */
-export function callText({ queue, record: { task, fault = BROKEN } }: QueuedRecord, limit: number): string {
-  if (task === undefined) return cut(`(${printable(fault)})`, limit);
+export function callText({ queue, record }: QueuedRecord, limit: number): string {
+  const { task, fault = BROKEN, error } = record;
+  // A dead letter's error stands beside it.
+  if (task === undefined) return cut(error === fault ? "(cannot be run)" : `(${printable(fault)})`, limit);
   const name = printable(`${task.class ?? queue.className}.${task.method}`);
   return cut(`${name}(${argsText(task.args, limit)})`, limit);
 }

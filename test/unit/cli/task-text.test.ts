@@ -45,6 +45,8 @@ test("why bytes are no task is said in the place of the call", () => {
   const { task: _task, ...rest } = record([], {});
   const forged = { ...rest, fault: "TASK_FORGED: it has no signature" };
   expect(callText({ queue, record: forged }, 80)).toBe("(TASK_FORGED: it has no signature)");
+  const buried = { ...forged, state: "dead", error: forged.fault } as const;
+  expect(callText({ queue, record: buried }, 80)).toBe("(cannot be run)"); // the error is shown anyway
   expect(recordJson({ queue, record: forged })).toMatchObject({ broken: true, fault: forged.fault });
 });
 

@@ -18,6 +18,11 @@ const STRANGERS: readonly Stranger[] = [
   { says: /^SSH-/, likely: "an SSH server" },
   { says: /^[-+](?:ERR|OK|PONG|NOAUTH|DENIED)/, likely: "Redis, or a server of its kind" },
   {
+    says: /^CLIENT_ERROR unauthenticated/,
+    likely:
+      "a memcached started with -Y, which speaks the text protocol only; start it with -S for user names",
+  },
+  {
     says: /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)/,
     likely:
       "a memcached started with -B ascii, or a server that speaks its text protocol only, such as MemcacheQ",

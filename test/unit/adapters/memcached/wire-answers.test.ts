@@ -59,6 +59,7 @@ describe("a server that is not memcached", () => {
     ["-ERR unknown command", "Redis"],
     ["-NOAUTH Authentication required.", "Redis"],
     ["ERROR\r\nERROR\r\n", "MemcacheQ"],
+    ["CLIENT_ERROR unauthenticated\r\n", "started with -Y"],
     ["220 ftp.example", "mail or FTP"],
     ["AMQP\0\0\x09\x01", "RabbitMQ"],
     ["\x15\x03\x01\0\x02\x02\x16", "TLS"],

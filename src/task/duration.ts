@@ -37,7 +37,7 @@ export function durationMs(value: number | string): number {
 /** A duration for people: the two largest units, `1h 30m`, `12s`, `340ms`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${String(Math.round(ms))}ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
   const parts: string[] = [];
   let rest = Math.round(ms / 1_000) * 1_000;
   for (const unit of ["d", "h", "m", "s"]) {

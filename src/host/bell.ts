@@ -1,4 +1,6 @@
 import { closeSync, constants, openSync, watch, writeSync, type FSWatcher } from "node:fs";
+import { dirname } from "node:path";
+import { createGroupFile, makeGroupFolder } from "./group-file.ts";
 
 /**
  * A file beside the store that is written to after a commit with something to claim, so that those who wait
@@ -10,6 +12,16 @@ export class Bell {
 
   constructor(path: string) {
     this.#path = path;
+  }
+
+  /** Makes the file where it is not there: for a bell that is rung only where somebody listens. */
+  hang(): void {
+    try {
+      makeGroupFolder(dirname(this.#path));
+      createGroupFile(this.#path);
+    } catch {
+      // there already, or not ours to make: who listens looks by itself from time to time
+    }
   }
 
   ring(): void {

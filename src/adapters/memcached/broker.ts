@@ -103,6 +103,7 @@ class MemcachedBroker implements Broker {
 
   async publish(drafts: readonly Draft[]): Promise<readonly Published[]> {
     const published = await this.#shop.publisher.publish(drafts);
+    if (published.some(({ kind }) => kind === "kept")) this.#shop.bell.ring();
     this.#shop.losses.noteFirst();
     return published;
   }
@@ -139,7 +140,11 @@ class MemcachedBroker implements Broker {
   release(claims: readonly Claim[]): Promise<void> {
     const { holdings, releaser } = this.#shop;
     const tasks = claims.flatMap((claim) => holdings.find(claim) ?? []);
-    return tasks.length === 0 ? Promise.resolve() : this.#next(() => releaser.release(tasks));
+    if (tasks.length === 0) return Promise.resolve();
+    return this.#next(async () => {
+      await releaser.release(tasks);
+      this.#shop.bell.ring();
+    });
   }
 
   renew(): Promise<void> {
@@ -163,6 +168,7 @@ class MemcachedBroker implements Broker {
       const { pausedUntilMs, ...rest } = block;
       return pausedUntilMs === undefined ? undefined : rest;
     });
+    this.#shop.bell.ring();
   }
 
   depth(): Promise<Depth> {
@@ -191,7 +197,9 @@ class MemcachedBroker implements Broker {
     const count = await putBack.putBack(
       ids === "all" ? await deadLetters.names(control) : ids.filter(isName),
     );
-    if (count > 0) await deadLetters.tidy(control);
+    if (count === 0) return 0;
+    this.#shop.bell.ring();
+    await deadLetters.tidy(control);
     return count;
   }
 
@@ -214,13 +222,16 @@ class MemcachedBroker implements Broker {
 
   close(): Promise<void> {
     return this.#next(async () => {
-      const { ender, releaser, scout, owner, parts } = this.#shop;
+      const { ender, releaser, scout, owner, parts, bell } = this.#shop;
       try {
         await ender.pay();
         await scout.flush();
         await releaser.releaseAll();
+        const hadClaimed = owner.name !== undefined;
         await owner.leave();
+        if (hadClaimed) bell.ring(); // for what it has handed back
       } finally {
+        bell.close();
         parts.session.wire.close();
       }
     });

@@ -1,3 +1,4 @@
+import type { Bell } from "../../host/bell.ts";
 import { MemqError } from "../../errors.ts";
 import type { Published } from "../../ports/broker.ts";
 import { bulkTaken } from "../../ports/bulks.ts";
@@ -31,6 +32,8 @@ interface BulkTools {
   readonly tally: BulkTally;
   /** Most tasks in one record. */
   readonly bundle: () => Promise<number>;
+  /** Rung when tasks are listed. */
+  readonly bell: Bell;
 }
 
 /** The bulks of a queue on memcached, for one owner: docs/memcached-layout.md. */
@@ -90,6 +93,7 @@ export class MemcachedBulks implements Bulks {
     this.#seen.set(step.name, written);
     this.#prefixes.set(step.name, series.prefix);
     await this.#tools.lister.list(step.name, epoch, added);
+    this.#tools.bell.ring();
     return { answers, version: String(written.cas) };
   }
 

@@ -1,3 +1,4 @@
+import type { Bell } from "../../host/bell.ts";
 import { unclaimedFrom } from "./control.ts";
 import type { Control, Stake } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
@@ -12,28 +13,53 @@ import type { Operation } from "./wire.ts";
 const FIRST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 1_000;
 
-/** Waits until there may be something to claim, by looking. */
+/** Waits until there may be something to claim: hears of what this host publishes, and looks for the rest. */
 export class Waiter {
   readonly #parts: Parts;
   readonly #delayed: Delayed;
   readonly #isMine: (stake: Stake) => boolean;
+  readonly #bell: Bell;
 
   constructor(
     parts: Parts,
-    tools: { readonly delayed: Delayed; readonly isMine: (stake: Stake) => boolean },
+    tools: {
+      readonly delayed: Delayed;
+      readonly isMine: (stake: Stake) => boolean;
+      readonly bell: Bell;
+    },
   ) {
     this.#parts = parts;
+    this.#bell = tools.bell;
     this.#delayed = tools.delayed;
     this.#isMine = tools.isMine;
   }
 
   async wait(untilMs: number, signal: AbortSignal): Promise<void> {
+    let nap = new AbortController();
+    const wake = (): void => {
+      nap.abort();
+    };
+    signal.addEventListener("abort", wake);
+    this.#bell.hang();
+    // Listening begins before looking: what happens in between is heard.
+    const stopListening = this.#bell.listen(wake);
+    try {
+      await this.#look(untilMs, signal, () => (nap = new AbortController()).signal);
+    } finally {
+      stopListening();
+      signal.removeEventListener("abort", wake);
+    }
+  }
+
+  /** `nap`: a new signal that ends the next pause. */
+  async #look(untilMs: number, signal: AbortSignal, nap: () => AbortSignal): Promise<void> {
     const { clock, time } = this.#parts;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, SLOWEST_POLL_MS)) {
       if (signal.aborted || clock.now() >= untilMs) return;
+      const rung = nap();
       await time.known();
       if (await this.#mayClaim()) return;
-      await clock.until(Math.min(untilMs, clock.now() + pollMs), signal);
+      await clock.until(Math.min(untilMs, clock.now() + pollMs), rung);
     }
   }
 

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { Bell } from "../../host/bell.ts";
 import type { ProcessIdentity } from "../../host/process-identity.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
@@ -66,6 +68,8 @@ export interface Plan {
 /** Everything that works on one queue for one owner, put together. */
 export interface Workshop extends Looking {
   readonly parts: Parts;
+  /** Heard by those of this host who wait for tasks of this queue. */
+  readonly bell: Bell;
   readonly owner: Owner;
   readonly holdings: Holdings;
   readonly scout: Scout;
@@ -82,6 +86,7 @@ export interface Workshop extends Looking {
 
 export function assemble(plan: Plan): Workshop {
   const parts = partsOf(plan);
+  const bell = new Bell(join(plan.memory, "bells", plan.queue));
   const stock = stockOf(parts);
   const works = worksOf(parts, stock, plan);
   const { owner, holdings, writer } = works;
@@ -93,16 +98,17 @@ export function assemble(plan: Plan): Workshop {
   const sweeper = new Sweeper(parts, { ...stock, beat });
   const scout = new Scout(parts, { owner, holdings, sweeper });
   const putBack = new PutBack(parts, { owner, ...stock });
-  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack, beat });
+  const looking = lookingAt(parts, stock, { plan, owner, holdings, putBack, beat, bell });
   const idle: ClaimerTools["idle"] = (control) => looking.inspector.idle(control, looking.isMine);
   const around = { started: () => holdings.started, pool: holdings.addTask.bind(holdings), renew };
   return {
     ...looking,
     ...works,
     parts,
+    bell,
     scout,
     renew,
-    ...publishing(parts, stock, plan),
+    ...publishing(parts, stock, { plan, bell }),
     claimer: new Claimer(parts, { ...looking, ...stock, ...works, scout, sweeper, idle }),
     starter: new Starter(parts, { ...works, around }),
     releaser: new Releaser(parts, { holdings, writer }),
@@ -138,7 +144,11 @@ function worksOf(parts: Parts, stock: Stock, plan: Plan): Works {
   };
 }
 
-function publishing(parts: Parts, stock: Stock, plan: Plan): Pick<Workshop, "notes" | "bulks" | "publisher"> {
+function publishing(
+  parts: Parts,
+  stock: Stock,
+  { plan, bell }: { readonly plan: Plan; readonly bell: Bell },
+): Pick<Workshop, "notes" | "bulks" | "publisher"> {
   const notes = new MemcachedNotes(parts);
   const size = new BundleSize(plan.bundle, notes, plan.elapsedMs);
   const bundle = (): Promise<number> => size.now();
@@ -146,7 +156,7 @@ function publishing(parts: Parts, stock: Stock, plan: Plan): Pick<Workshop, "not
   const lister = new BulkLister(parts, { store, ...stock });
   return {
     notes,
-    bulks: new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle }),
+    bulks: new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle, bell }),
     publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
   };
 }
@@ -193,10 +203,11 @@ interface Looker {
   readonly holdings: Holdings;
   readonly putBack: PutBack;
   readonly beat: () => Promise<void>;
+  readonly bell: Bell;
 }
 
 function lookingAt(parts: Parts, { waiting, delayed, dead }: Stock, looker: Looker): Looking {
-  const { plan, owner, holdings, putBack, beat } = looker;
+  const { plan, owner, holdings, putBack, beat, bell } = looker;
   const removal = new Removal(parts);
   const listPurger = new ListPurger(parts, { owner, waiting, removal, beat });
   const inspector = new Inspector(parts, delayed, plan.leaseMs);
@@ -208,7 +219,7 @@ function lookingAt(parts: Parts, { waiting, delayed, dead }: Stock, looker: Look
     putBack,
     deadLetters: dead,
     listing: new Listing(parts, { pages, inspector }),
-    waiter: new Waiter(parts, { delayed, isMine: (stake) => stake.owner === owner.name }),
+    waiter: new Waiter(parts, { delayed, isMine: (stake) => stake.owner === owner.name, bell }),
     canceller: new Canceller(parts, delayed),
     listPurger,
     purger: new Purger(parts, { pages, dead, delayed, removal, listPurger }),

@@ -6,6 +6,7 @@ const settings = "config/config.ts";
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
 const mayImport = {
+  "errors.ts": ["exit.ts", "describe-error.ts"],
   task: ["errors.ts"],
   host: ["task", "errors.ts"],
   ports: ["task", "errors.ts"],

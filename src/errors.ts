@@ -1,37 +1,7 @@
-/**
- * The one table of everything that can go wrong. A code is stable; its line says what happened in
- * general, how a command exits, and what to do next. docs/errors.md is checked against it.
- */
-export const EXIT = {
-  ok: 0,
-  deadLetters: 1,
-  usage: 64,
-  data: 65,
-  unreachable: 69,
-  bug: 70,
-  loss: 74,
-  tryLater: 75,
-  config: 78,
-} as const;
+import { EXIT, type ExitCode } from "./exit.ts";
 
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
-
-// From the least to the most alarming; the numbers of sysexits are not in that order.
-const SEVERITY: readonly ExitCode[] = [
-  EXIT.ok,
-  EXIT.deadLetters,
-  EXIT.tryLater,
-  EXIT.usage,
-  EXIT.data,
-  EXIT.loss,
-  EXIT.unreachable,
-  EXIT.config,
-  EXIT.bug,
-];
-
-/** How a command exits that did several things: the most alarming of their codes; 0 when there are none. */
-export const worstExit = (exits: readonly number[]): ExitCode =>
-  SEVERITY.findLast((exit) => exits.includes(exit)) ?? EXIT.ok;
+export { EXIT, worstExit, type ExitCode } from "./exit.ts";
+export { describeError } from "./describe-error.ts";
 
 interface ErrorLine {
   readonly exit: ExitCode;
@@ -39,6 +9,10 @@ interface ErrorLine {
   readonly next: string;
 }
 
+/**
+ * The one table of everything that can go wrong. A code is stable; its line says what happened in
+ * general, how a command exits, and what to do next. docs/errors.md is checked against it.
+ */
 export const ERRORS = {
   USAGE: {
     exit: EXIT.usage,
@@ -248,33 +222,4 @@ export class MemqError extends Error {
   get next(): string {
     return ERRORS[this.code].next;
   }
-}
-
-/** A thrown value as one line for people. Anything can be thrown, and looking at it may throw too. */
-export function describeError(thrown: unknown): string {
-  try {
-    return describe(thrown);
-  } catch {
-    return "threw a value that cannot be shown";
-  }
-}
-
-function describe(thrown: unknown): string {
-  if (typeof thrown === "string" && thrown !== "") return thrown;
-  const said = typeof thrown === "object" && thrown !== null ? wordsOf(thrown) : undefined;
-  if (said !== undefined) return said;
-  const shown = JSON.stringify(thrown) as string | undefined; // undefined for a function or a symbol
-  return `threw ${shown ?? typeof thrown}`;
-}
-
-function wordsOf(thrown: {
-  readonly name?: unknown;
-  readonly message?: unknown;
-  readonly errors?: unknown;
-}): string | undefined {
-  const { name, message, errors } = thrown;
-  if (typeof message === "string" && message !== "") return message;
-  // Node's failed connections: the message is empty, what happened stands in the parts.
-  if (Array.isArray(errors) && errors.length > 0) return errors.slice(0, 3).map(describeError).join("; ");
-  return thrown instanceof Error && typeof name === "string" && name !== "" ? name : undefined;
 }

@@ -27,7 +27,7 @@ export interface Bulks {
 export interface BulkState {
   /** What the publisher wrote down; means nothing to the broker. */
   readonly place: string;
-  /** Changes with every step. */
+  /** Changes with every step, and where the broker has it so with who goes on. */
   readonly version: string;
   /** Tasks kept so far. */
   readonly kept: number;

@@ -278,7 +278,7 @@ describe("refusals", () => {
   const refused: readonly (readonly [code: number, said: RegExp, line: readonly string[]])[] = [
     [64, /no method was named/, []],
     [64, /unknown option --dely, did you mean --delay\?/, ["say", "--dely", "5m"]],
-    [64, /--delay.*argument missing/, ["say", "--delay"]],
+    [64, /--delay needs a value: --delay 20m/, ["say", "--delay"]],
     [64, /"20 min" is not a duration \(try 60s or 5m\)/, ["say", "--delay", "20 min"]],
     [64, /"tomorrow" is not a time/, ["say", "--at", "tomorrow"]],
     [64, /--delay and --at exclude each other/, ["say", "--delay", "1m", "--at", "2099-01-01"]],

@@ -39,24 +39,26 @@ export const PUBLISH_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_N
 const MAX_KEY_BYTES = 1_000;
 const MAX_RETRIES = 1_000; // a task that failed this often needs a person
 
+/** A draft that its maker has not given away yet. */
+export type DraftInTheMaking = { -readonly [Key in keyof Draft]: Draft[Key] };
+
 /**
- * The draft of a call. Delays are rounded up to the second, so that no broker is early.
+ * The draft of a call, without a body. Delays are rounded up to the second, so that no broker is early.
  * @throws MemqError CALL_INVALID, ARGS_INVALID
  */
-export function makeDraft(call: Call, options: PublishOptions, nowMs: number): Draft {
+export function makeDraft(call: Call, options: PublishOptions, nowMs: number): DraftInTheMaking {
   const dueAt = dueTime(options, nowMs);
   const className = options.class ?? call.class;
   assertOnDuplicate(options.onDuplicate);
-  return checkedCall({
-    method: call.method,
-    args: call.args,
-    ...(className !== undefined && { class: className }),
-    ...(dueAt !== undefined && { dueAt }),
-    ...(options.key !== undefined && { key: checkedKey(options.key) }),
-    ...(options.onDuplicate === "replace" && { onDuplicate: "replace" as const }),
-    ...(options.retries !== undefined && { retries: checkedRetries(options.retries) }),
-    ...(options.timeout !== undefined && { timeoutMs: checkedTimeout(options.timeout) }),
-  });
+  // Member by member: of a million items, objects that are spread into each other cost as much as writing them.
+  const draft: DraftInTheMaking = { method: call.method, args: call.args };
+  if (className !== undefined) draft.class = className;
+  if (dueAt !== undefined) draft.dueAt = dueAt;
+  if (options.key !== undefined) draft.key = checkedKey(options.key);
+  if (options.onDuplicate === "replace") draft.onDuplicate = "replace";
+  if (options.retries !== undefined) draft.retries = checkedRetries(options.retries);
+  if (options.timeout !== undefined) draft.timeoutMs = checkedTimeout(options.timeout);
+  return checkedCall(draft);
 }
 
 /** The options of one item of a bulk over those of all; its time, however it is given, takes the place of theirs. */

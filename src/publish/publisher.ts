@@ -150,7 +150,8 @@ export function checkedDraft(
   const draft = makeDraft(call, options, nowMs);
   assertSupported(draft, broker.capabilities, broker.queue);
   // Refused here, it harms no other draft; the broker keeps the text that was checked.
-  return { ...draft, body: codec.encode(draft) };
+  draft.body = codec.encode(draft);
+  return draft;
 }
 
 function judge(answer: Published | undefined, options: PublishOptions): BulkOutcome {

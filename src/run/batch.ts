@@ -34,6 +34,8 @@ export interface BatchParts {
   readonly graceMs: number;
   /** Asked once there is something to do, before handlers are loaded; an answer keeps the run from it. */
   readonly admit?: () => Promise<BatchEnd | undefined>;
+  /** Told what was seen when there is nothing to do, so that nobody has to look again. */
+  readonly onNothing?: (depth: Depth) => void;
   /** Told before each attempt how long it may take. */
   readonly attemptBegins?: (timeoutMs: number) => void;
   /** Asked before each claim; resolves when those who are told what ended can take more. */
@@ -68,7 +70,7 @@ const LONGEST_REST_MS = 60_000;
 /** Drains one queue: claims, runs and settles until nothing can be claimed or a limit is reached. */
 export async function drain(parts: BatchParts): Promise<BatchEnd> {
   assertConcurrency(parts.concurrency);
-  const nothing = parts.stays ?? nothingToDo(await parts.broker.depth(), parts.clock.now());
+  const nothing = parts.stays ?? (await looked(parts));
   if (typeof nothing === "string") return nothing;
   const refused = await parts.admit?.();
   if (refused !== undefined) return refused;
@@ -95,6 +97,13 @@ function unlessStopped<T>(loading: Promise<T>, stop: AbortSignal): Promise<T | u
       stop.removeEventListener("abort", onStop);
     });
   });
+}
+
+async function looked({ broker, clock, onNothing }: BatchParts): Promise<BatchEnd | undefined> {
+  const depth = await broker.depth();
+  const nothing = nothingToDo(depth, clock.now());
+  if (nothing !== undefined) onNothing?.(depth);
+  return nothing;
 }
 
 /** The cheap look before handlers are loaded. What others hold may be a dead run's: that takes a claim to know. */

@@ -56,12 +56,10 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
 type End = Pick<QueueReport, "ended" | "left" | "failure" | "until" | "holders" | "warnings" | "hint">;
 
 async function endOf(parts: Tallied): Promise<End> {
-  const { queue, tally } = parts;
   try {
     const broker = await parts.open();
-    const end = await visit({ ...parts, broker, tell: tally.listen });
-    for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue, loss });
-    const depth = await broker.depth();
+    const end = await visit({ ...parts, broker, tell: parts.tally.listen });
+    const depth = await lastLook(parts, broker, end);
     const failure = failureOf(parts, end);
     const hint = hintOf(parts, end);
     const until = untilOf(end, depth);
@@ -79,6 +77,13 @@ async function endOf(parts: Tallied): Promise<End> {
     const code = error instanceof MemqError ? error.code : "BUG";
     return { ended: "failed", left: undefined, failure: { code, message: describeError(error) } };
   }
+}
+
+/** What was lost is told; answers what is left. */
+async function lastLook({ queue, tally }: Tallied, broker: Broker, end: VisitEnd): Promise<Depth> {
+  const [losses, depth] = await Promise.all([broker.losses(), end.depth ?? broker.depth()]);
+  for (const loss of losses) tally.listen({ kind: "loss", queue, loss });
+  return depth;
 }
 
 function hintOf({ tally, concurrency }: Tallied, { effort }: VisitEnd): string | undefined {

@@ -1,4 +1,5 @@
 import type { QueueRuns } from "../host/queue-runs.ts";
+import type { Depth } from "../ports/broker.ts";
 import type { RunSlot, SlotHolder } from "../host/run-slots.ts";
 import { drain, type BatchEnd, type BatchParts } from "./batch.ts";
 import { runnableAt, waitUntil } from "./cover.ts";
@@ -36,6 +37,8 @@ export interface VisitEnd {
   readonly holders: readonly SlotHolder[];
   /** What the work took, without what it waited for the next task to fall due. */
   readonly effort: Effort;
+  /** As it was seen at the very end; undefined: that takes another look. */
+  readonly depth: Depth | undefined;
 }
 
 /**
@@ -63,6 +66,7 @@ class Visit {
   #holders: readonly SlotHolder[] = [];
   #looks = 0;
   #effort = NO_EFFORT;
+  #depth: Depth | undefined;
   #endEffort: (() => Effort) | undefined;
 
   constructor(parts: VisitParts) {
@@ -74,7 +78,8 @@ class Visit {
       const ended = await this.#drain();
       const untilMs = await this.#coverUntil(ended);
       if (untilMs === undefined) {
-        return { ended, holders: ended === "full" ? this.#holders : [], effort: this.#effort };
+        const holders = ended === "full" ? this.#holders : [];
+        return { ended, holders, effort: this.#effort, depth: this.#depth };
       }
       await this.#wait(untilMs);
     }
@@ -87,10 +92,12 @@ class Visit {
 
   async #drain(): Promise<BatchEnd> {
     const lifeSign = this.#parts.onHost?.lifeSign;
+    this.#depth = undefined;
     try {
       return await drain({
         ...this.#parts,
         admit: () => this.#admit(),
+        onNothing: (depth) => (this.#depth = depth),
         attemptBegins: (timeoutMs) => lifeSign?.attemptBegins(timeoutMs),
         onRenew: () => lifeSign?.renew(),
       });
@@ -145,7 +152,8 @@ class Visit {
     if (nextTick === undefined || this.#reached() !== undefined) return undefined;
     // Only who waits already may find all slots taken and still stay.
     if (ended === "full" && this.#waiting === undefined) return undefined;
-    const lull = { ended, depth: await broker.depth(), nowMs: clock.now(), endsAtMs: budget.endsAtMs };
+    this.#depth ??= await broker.depth();
+    const lull = { ended, depth: this.#depth, nowMs: clock.now(), endsAtMs: budget.endsAtMs };
     // Most runs leave nothing behind: they need not know when the next one comes.
     if (runnableAt(lull) === undefined) return undefined;
     const { nowMs } = lull;

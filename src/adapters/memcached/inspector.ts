@@ -35,8 +35,7 @@ export class Inspector {
 
   /** Exact up to some hundred tasks; beyond that doubled, cancelled and settled names are counted as well. */
   async depth(): Promise<Depth> {
-    await this.#parts.time.known();
-    const seen = await this.#parts.control.read();
+    const [seen] = await Promise.all([this.#parts.control.read(), this.#parts.time.known()]);
     if (seen === undefined) return { waiting: 0, delayed: 0, running: 0, dead: 0 };
     const { control } = seen;
     const inventory = await takeInventory(this.#parts, this.#delayed, control);

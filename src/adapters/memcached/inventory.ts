@@ -25,8 +25,10 @@ const MOST_EXACT = 512;
 
 /** Counts what the lists name: the first and the last list and the buckets are read, whatever the queue's length. */
 export async function takeInventory(parts: Parts, delayed: Delayed, control: Control): Promise<Inventory> {
-  const lists = await readLists(parts, control);
-  const buckets = await countBuckets(delayed, control, parts.time.now());
+  const [lists, buckets] = await Promise.all([
+    readLists(parts, control),
+    countBuckets(delayed, control, parts.time.now()),
+  ]);
   const staked = stakedTexts(control);
   const counts = {
     waiting: lists.waitingTasks + countOf(staked.free) + buckets.due,

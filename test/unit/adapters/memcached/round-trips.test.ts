@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import type { Wire } from "../../../../src/adapters/memcached/wire.ts";
+import { FakeMemcached } from "../../../servers/fake-memcached.ts";
+import { ownerAt } from "./ground.ts";
+
+const NOW = 1_700_000_000_000;
+const now = (): number => NOW;
+
+/** A wire that answers everything that was asked at the same time in the same round, and counts the rounds. */
+function inRounds(server: FakeMemcached): { wire: Wire; rounds: () => number } {
+  let rounds = 0;
+  let round: Promise<void> | undefined;
+  const over = (): Promise<void> =>
+    (round ??= new Promise((resolve) => {
+      rounds += 1;
+      setImmediate(() => {
+        round = undefined;
+        resolve();
+      });
+    }));
+  const inside = server.wire();
+  const wire: Wire = {
+    ...inside,
+    batch: async (operations) => {
+      await over();
+      return inside.batch(operations);
+    },
+    stats: async (group) => {
+      await over();
+      return inside.stats(group);
+    },
+  };
+  return { wire, rounds: () => rounds };
+}
+
+test("a first look takes three round trips: the block and the time, the lists and the minutes, what they name", async () => {
+  const server = new FakeMemcached(now);
+  await ownerAt(now, { wire: server.wire() }).publish([{ method: "note", args: [] }]);
+  const { wire, rounds } = inRounds(server);
+  const looker = ownerAt(now, { wire });
+  expect(await looker.depth()).toMatchObject({ waiting: 1, delayed: 0 });
+  expect(rounds()).toBe(3);
+});
+
+test("to look at an empty queue takes two round trips, and to find its losses beside it takes none", async () => {
+  const server = new FakeMemcached(now);
+  const owner = ownerAt(now, { wire: server.wire() });
+  const [kept] = await owner.publish([{ method: "note", args: [] }]);
+  if (kept?.kind !== "kept") throw new Error("not kept");
+  await owner.cancel(kept.id);
+  await owner.claim({ limit: 1, atOnce: 1 });
+  const { wire, rounds } = inRounds(server);
+  const looker = ownerAt(now, { wire });
+  const [depth] = await Promise.all([looker.depth(), looker.losses()]);
+  expect(depth).toEqual({ waiting: 0, delayed: 0, running: 0, dead: 0 });
+  expect(rounds()).toBe(2);
+});

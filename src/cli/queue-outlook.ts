@@ -15,6 +15,8 @@ export interface QueueView {
   /** Runs at work now, and the most that may be. */
   readonly working: number;
   readonly maxRuns: number;
+  /** Workers that live. Default: none. */
+  readonly workers?: number;
   /** When a run last gave a sign of life; undefined: never on this host. */
   readonly lastRunAt: number | undefined;
   /** Cron's next tick after a time; undefined: nobody said when runs start. */
@@ -49,9 +51,10 @@ function lossTexts({ losses = [], records, nowMs }: QueueView): readonly string[
 // Cron starts within the minute, and a busy machine takes its time.
 const GRACE_MS = 60_000;
 
-/** `no run for 34 min, expected every 10 min`; undefined: one is at work, or none is overdue. */
-export function lateText({ nextTick, lastRunAt, nowMs, working, depth }: QueueView): string | undefined {
-  if (nextTick === undefined || working > 0) return undefined;
+/** `no run for 34 min, expected every 10 min`; undefined: one is at work, or a worker, or none is overdue. */
+export function lateText(view: QueueView): string | undefined {
+  const { nextTick, lastRunAt, nowMs, working, workers = 0, depth } = view;
+  if (nextTick === undefined || working + workers > 0) return undefined;
   if (lastRunAt === undefined) return neverText(depth, nowMs, nextTick);
   const expectedAt = nextTick(lastRunAt);
   const spanMs = nextTick(expectedAt) - expectedAt;
@@ -99,7 +102,8 @@ const RECENT = 20;
 
 function paceOf(records: readonly RunRecord[]): Pace | undefined {
   const useful = records
-    .flatMap(({ end }) => (end !== undefined && tasksOf(end) > 0 ? [end] : []))
+    // A worker's time is mostly waiting for tasks: it shows no pace.
+    .flatMap(({ end, worker }) => (end !== undefined && worker !== true && tasksOf(end) > 0 ? [end] : []))
     .slice(0, RECENT);
   if (useful.length === 0) return undefined;
   const tasks = useful.reduce((sum, end) => sum + tasksOf(end), 0);
@@ -110,7 +114,9 @@ const tasksOf = ({ done, retried, dead }: { done: number; retried: number; dead:
   done + retried + dead;
 
 /** In how many ms the queue is empty when runs go on as they did; undefined: there is no telling. */
-export function clearIn({ records, depth, working, nextTick, nowMs }: QueueView): number | undefined {
+export function clearIn(view: QueueView): number | undefined {
+  const { records, depth, nextTick, nowMs } = view;
+  const working = view.working + (view.workers ?? 0);
   const pace = paceOf(records);
   if (pace === undefined) return undefined;
   const workMs = (depth.waiting * pace.ms) / pace.tasks / Math.max(1, working);

@@ -1,6 +1,7 @@
 import type { QueueConfig } from "../config/config.ts";
 import { ticksOf } from "../cron/ticks.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
+import { QueueWorkers } from "../host/queue-workers.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
 import type { Depth, Loss } from "../ports/broker.ts";
 import { installedEvery, type InstalledEvery } from "./installed-every.ts";
@@ -38,13 +39,14 @@ export function viewOf(queue: QueueConfig, { depth, nowMs, every, losses = [] }:
   return { ...about, ...memory, nextTick: every.length === 0 ? undefined : ticksOf(every) };
 }
 
-type Memory = Pick<QueueView, "records" | "working" | "lastRunAt">;
+type Memory = Pick<QueueView, "records" | "working" | "workers" | "lastRunAt">;
 
 function memoryOf({ name, storePath }: QueueConfig, nowMs: number): Memory | undefined {
   try {
     const runs = new QueueRuns({ storePath, queue: name });
     const records = recordsOf(runs.history(nowMs));
-    return { records, working: runs.working().length, lastRunAt: lastRunAt(runs, records, nowMs) };
+    const workers = new QueueWorkers({ storePath, queue: name }).living().length;
+    return { records, working: runs.working().length, workers, lastRunAt: lastRunAt(runs, records, nowMs) };
   } catch {
     return undefined; // another user's folder: the status of the queue does not depend on it
   }

@@ -4,7 +4,7 @@ import { formatDuration } from "../task/duration.ts";
 import { columns } from "./columns.ts";
 import { heading } from "./emphasis.ts";
 import type { Io } from "./io.ts";
-import { isoTime } from "./printable.ts";
+import { counted, isoTime } from "./printable.ts";
 import { localTime } from "../telemetry/local-time.ts";
 import { outlook, clearIn, type QueueView } from "./queue-outlook.ts";
 import { brokerJson, brokerText, type Answers } from "./queues.ts";
@@ -43,7 +43,10 @@ function statusTable(status: Status, io: Io): string {
   const pauses = status.views.answers.flatMap(({ queue, value }) =>
     pauseLine(queue.name, value.depth, status.nowMs),
   );
-  return [heading(headings, io), ...lines, ...pauses].join("\n");
+  const workers = status.views.answers.flatMap(({ queue, value: { workers: living = 0 } }) =>
+    living === 0 ? [] : [`queue ${queue.name} has ${counted(living, "worker")}`],
+  );
+  return [heading(headings, io), ...lines, ...pauses, ...workers].join("\n");
 }
 
 function depthCells(depth: Depth | undefined, nowMs: number): readonly string[] {
@@ -88,6 +91,7 @@ function viewJson(view: QueueView): object {
   return {
     ...depthJson(view.depth, view.nowMs),
     runs: view.working,
+    workers: view.workers ?? 0,
     ...(view.lastRunAt !== undefined && { lastRunAt: isoTime(view.lastRunAt) }),
     ...(clearInMs !== undefined && { clearInMs: Math.round(clearInMs) }),
     matters: outlook(view),

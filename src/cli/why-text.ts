@@ -97,15 +97,23 @@ function pauseTexts(view: QueueView): readonly string[] {
 
 /** Which run will take it; `fromMs`: from when on it may be run. */
 function runTexts({ queue, view, holders }: Circumstances, fromMs: number): readonly string[] {
+  const { workers = 0 } = view;
+  const runs = workers > 0 && holders.length === 0 ? [] : [workingText(view, holders)];
   return [
-    workingText(view, holders),
-    nextRunText(queue, view, fromMs),
+    ...workerTexts(workers),
+    ...runs,
+    ...(workers > 0 ? [] : [nextRunText(queue, view, fromMs)]),
     ...[lateText(view)].flatMap((late) =>
       late === undefined ? [] : [`But there was ${late}: look at cron.`],
     ),
     ...(isPaused(view) ? [] : [`runjobs -q ${queue.name} runs what is due now.`]),
   ];
 }
+
+const workerTexts = (workers: number): readonly string[] =>
+  workers === 0
+    ? []
+    : [`${counted(workers, "worker")} on this host: whichever is free first takes it when its turn comes.`];
 
 function workingText({ maxRuns, depth }: QueueView, holders: readonly SlotHolder[]): string {
   if (holders.length === 0) return "No run is at work on this queue on this host.";

@@ -159,3 +159,12 @@ describe("late runs", () => {
     expect(never(15 * MINUTE)).toBe("no run on this host yet, expected every 10 min");
   });
 });
+
+test("no run is late while workers live, and what they did shows no pace", () => {
+  const late = { nextTick: ticksOf(10 * MINUTE), lastRunAt: clock.now() - 60 * MINUTE };
+  expect(outlook(view(late))).toHaveLength(1);
+  expect(outlook(view({ ...late, workers: 1 }))).toEqual([]);
+  const records = [{ ...record(10, 60 * MINUTE), worker: true as const }];
+  const [first] = outlook(view({ depth: waiting(4_000, 12 * MINUTE), records, workers: 1 }));
+  expect(first).toBe("oldest waits 12 min, no run has shown its pace yet");
+});

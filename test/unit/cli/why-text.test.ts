@@ -119,3 +119,11 @@ test("a dead letter: what it says, and what puts it back", () => {
   expect(text).toContain("It says: no such user\\u001b[2J.");
   expect(text).toContain("memq retry 7f3k puts it back");
 });
+
+test("workers take it as soon as one is free, whenever the next run starts", () => {
+  expect(why({ view: { workers: 2 } })).toBe(
+    'Task 7f3k, Push.send("hi"), waits in queue push (embedded store at /srv/memq-data) since 2026-01-01 07:53:00 (12m). ' +
+      "2 workers on this host: whichever is free first takes it when its turn comes. " +
+      "runjobs -q push runs what is due now.",
+  );
+});

@@ -119,6 +119,8 @@ export interface Claim {
   readonly attempt: number;
   /** It may have ended its last holder: run it with nothing else held, and settle it at once. */
   readonly alone: boolean;
+  /** `askedFrom` of its last retry. */
+  readonly askedFrom?: number;
   /** The attempt before this one is presumed: the broker cannot tell whether its last holder had started it. */
   readonly presumed?: true;
 }

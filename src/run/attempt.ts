@@ -127,8 +127,9 @@ async function fail(parts: AttemptParts, claim: Claim, { thrown, policy }: Faile
     await parts.pause(parts.clock.now() + verb.forMs);
     return handBack(parts, claim, `${describeError(thrown)} (the queue is paused)`);
   }
-  const { task, attempt: number } = claim;
-  const failure = { task, attempt: number, thrown, verb, nowMs: parts.clock.now(), jitter: Math.random() };
+  const { task, attempt: number, askedFrom } = claim;
+  const [nowMs, jitter] = [parts.clock.now(), Math.random()];
+  const failure = { task, attempt: number, askedFrom, thrown, verb, nowMs, jitter };
   await parts.settler.add(failed(parts, claim, { outcome: decide(failure, policy), thrown }), true);
 }
 

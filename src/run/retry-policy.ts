@@ -24,6 +24,8 @@ export const maxAttempts = (task: Task, policy: RetryPolicy): number =>
 export interface Failure {
   readonly task: Task;
   readonly attempt: number;
+  /** The attempt that first asked for a number of more runs, when an earlier one did. */
+  readonly askedFrom?: number | undefined;
   readonly thrown: unknown;
   readonly verb: Exclude<Verb, { readonly kind: "pauseQueue" }> | undefined;
   readonly nowMs: number;
@@ -34,15 +36,14 @@ export interface Failure {
 export function decide(failure: Failure, policy: RetryPolicy): Outcome {
   const error = describeError(failure.thrown).slice(0, MAX_ERROR_CHARS);
   if (failure.verb?.kind === "giveUp") return { kind: "dead", reason: error };
-  const last = allowedAttempts(failure, policy);
-  if (failure.attempt >= last) return { kind: "dead", reason: error };
-  return { kind: "retry", at: failure.nowMs + waitMs(failure, policy), error };
-}
-
-/** `retryLater(reason, { times })` means that many more runs, whatever the policy says. */
-function allowedAttempts({ task, verb }: Failure, policy: RetryPolicy): number {
-  if (verb?.kind === "retryLater" && verb.times !== undefined) return verb.times + 1;
-  return maxAttempts(task, policy);
+  const { attempt, nowMs } = failure;
+  const times = failure.verb?.times;
+  const askedFrom = failure.askedFrom ?? (times === undefined ? undefined : attempt);
+  // That many more runs from when it was first said, whatever the policy says.
+  const last = times === undefined ? maxAttempts(failure.task, policy) : (askedFrom ?? attempt) + times;
+  if (attempt >= last) return { kind: "dead", reason: error };
+  const at = nowMs + waitMs(failure, policy);
+  return askedFrom === undefined ? { kind: "retry", at, error } : { kind: "retry", at, error, askedFrom };
 }
 
 function waitMs({ attempt, verb, jitter }: Failure, { waitsMs }: RetryPolicy): number {

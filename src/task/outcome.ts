@@ -5,7 +5,13 @@ import type { Json } from "./task.ts";
 /** How one attempt ended. */
 export type Outcome =
   | { readonly kind: "done"; readonly result?: Json }
-  | { readonly kind: "retry"; readonly at: number; readonly error: string }
+  | {
+      readonly kind: "retry";
+      readonly at: number;
+      readonly error: string;
+      /** The attempt that first asked for a number of more runs; kept with the task until it is put back. */
+      readonly askedFrom?: number;
+    }
   | { readonly kind: "dead"; readonly reason: string };
 
 /** A handler's wish, thrown instead of an error. */
@@ -33,8 +39,9 @@ const MAX_TIMES = 1_000;
 
 /**
  * Throw it to have the task run again: `throw retryLater("shop is closed", { times: 3, delay: "5m" })`.
- * `times` is how many more runs there are in all (default: the queue's retry policy), `delay` the wait
- * before each (ms or a duration; default: the policy's). When they are used up the task becomes a dead letter.
+ * `times` is how many more runs there are, from when it was first said (default: as the queue's retry policy says),
+ * `delay` the wait before each (ms or a duration; default: the policy's). When they are used up the task becomes a
+ * dead letter. What failed in other ways before does not count.
  */
 export function retryLater(reason: string, options: { times?: number; delay?: number | string } = {}): Error {
   return new HandlerVerb(reason, {

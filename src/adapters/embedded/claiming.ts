@@ -145,10 +145,17 @@ function take(
   queue.count({ waiting: delayed - rows.length, delayed: -delayed, running: rows.length });
   const claims = choice.opened.map(({ row, task }) => {
     const receipt = `${String(held.holder)}.${String(row.id)}.${String(row.claims + 1)}`;
-    return { row, claim: { task, receipt, attempt: row.attempts + 1, alone: row.suspect === 1 } };
+    const claim = { task, receipt, attempt: row.attempts + 1, alone: row.suspect === 1 };
+    // Most tasks were never tried: theirs is not looked up.
+    const askedFrom = row.attempts > 0 ? askedFromOf(queue, row) : null;
+    return { row, claim: askedFrom === null ? claim : { ...claim, askedFrom } };
   });
   return { tenure: held, claims };
 }
+
+const askedFromOf = ({ connection }: StoredQueue, { id }: FrontRow): number | null =>
+  (connection.get("SELECT asked_from FROM task WHERE id = ?", id) as { asked_from: number | null })
+    .asked_from;
 
 function hold(queue: StoredQueue, holder: number, rows: readonly FrontRow[]): void {
   const { connection } = queue;

@@ -121,6 +121,8 @@ export const UPGRADES: readonly string[] = [
        AND task.id BETWEEN held_range.first AND held_range.last
      LEFT JOIN holder ON holder.id = coalesce(task.holder, held_range.holder)
      ORDER BY task.queue, task.state, task.at, task.id;`,
+  // The attempt whose handler first asked for a number of more runs.
+  `ALTER TABLE task ADD COLUMN asked_from INTEGER;`,
 ];
 
 /** The version that this memq reads and writes. */

@@ -103,13 +103,14 @@ function requeue(
 ): "waiting" | "delayed" | "dead" {
   const { counter, at, error } = placeOf(end.outcome, end.nowMs);
   connection.run(
-    `UPDATE task SET state = ?, at = ?, attempts = ?, error = ?, holder = NULL, suspect = 0, started = 0,
+    `UPDATE task SET state = ?, at = ?, attempts = ?, error = ?, asked_from = ?, holder = NULL, suspect = 0, started = 0,
        claims = claims + (holder IS NULL)
      WHERE id = ? AND (holder = ? OR holder IS NULL)`,
     STATE[counter],
     at,
     chargedAttempts(holding),
     storedError(error, MAX_ERROR_CHARS),
+    (end.outcome.kind === "retry" ? end.outcome.askedFrom : undefined) ?? null,
     holding.row,
     end.holder,
   );

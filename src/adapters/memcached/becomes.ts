@@ -9,6 +9,8 @@ export interface Failure {
   readonly attempts: number;
   readonly error: string;
   readonly writer: string;
+  /** Of a retry. */
+  readonly askedFrom?: number | undefined;
 }
 
 /** Who has a record, and what it has charged so far: `attempts` by the place of the member. */
@@ -44,7 +46,8 @@ export const becomes = {
 
   /** `due`: second of the server's time, 0 = at once. */
   retried: (record: StoredRecord, due: number, failure: Failure): StoredRecord => ({
-    ...idle(record),
+    ...unasked(idle(record)),
+    ...(failure.askedFrom !== undefined && { askedFrom: failure.askedFrom }),
     due,
     writer: failure.writer,
     error: cut(failure.error),
@@ -76,7 +79,7 @@ export const becomes = {
   cancelled,
 
   putBack: (record: StoredRecord, writer: string): StoredRecord => {
-    const { buriedAt: _at, error: _error, ...rest } = idle(record);
+    const { buriedAt: _at, error: _error, ...rest } = unasked(idle(record));
     return { ...rest, state: "ready", due: 0, writer, listed: false, members: charged(record.members, 0) };
   },
 
@@ -108,6 +111,11 @@ const charged = (members: readonly Member[], attempts: number): readonly Member[
 function idle(record: StoredRecord): Omit<StoredRecord, "run"> {
   const { run: _run, ...rest } = record;
   return { ...rest, marked: true };
+}
+
+function unasked<T extends StoredRecord>(record: T): Omit<T, "askedFrom"> {
+  const { askedFrom: _asked, ...rest } = record;
+  return rest;
 }
 
 /** Whether only a cancel came between: the same state, written by the same party, with the same charges. */

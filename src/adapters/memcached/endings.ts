@@ -58,7 +58,7 @@ export function afterwards(
       return undefined;
     case "retry": {
       const due = outcome.at <= clock.now() ? 0 : time.notBefore(outcome.at);
-      return becomes.retried(stored, due, failure(outcome.error));
+      return becomes.retried(stored, due, { ...failure(outcome.error), askedFrom: outcome.askedFrom });
     }
     case "dead":
       return becomes.buried(stored, clock.now(), failure(outcome.reason));

@@ -181,6 +181,7 @@ class PooledTask implements HeldTask {
       attempt,
       alone: isSuspect,
       isPresumed,
+      askedFrom: record.stored.askedFrom,
     });
   }
 }

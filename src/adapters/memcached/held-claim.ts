@@ -8,6 +8,7 @@ export interface ClaimTerms {
   readonly attempt: number;
   readonly alone: boolean;
   readonly isPresumed: boolean;
+  readonly askedFrom: number | undefined;
 }
 
 /** A claim that knows the held task it stands for: it is asked for at every start and settle, for every task. */
@@ -17,6 +18,7 @@ export class HeldClaim implements Claim {
   readonly attempt: number;
   readonly alone: boolean;
   declare readonly presumed?: true;
+  declare readonly askedFrom?: number;
   readonly #held: HeldTask;
 
   constructor(held: HeldTask, task: Task, terms: ClaimTerms) {
@@ -25,6 +27,7 @@ export class HeldClaim implements Claim {
     this.attempt = terms.attempt;
     this.alone = terms.alone;
     if (terms.isPresumed) this.presumed = true;
+    if (terms.askedFrom !== undefined) this.askedFrom = terms.askedFrom;
     this.#held = held;
   }
 

@@ -21,6 +21,8 @@ export interface StoredRecord {
   /** In ms. */
   readonly buriedAt?: number;
   readonly error?: string;
+  /** Of the last retry of its one task. */
+  readonly askedFrom?: number;
   readonly bundled: boolean;
   readonly members: readonly Member[];
 }
@@ -37,7 +39,8 @@ export interface Member {
   readonly attempts: number;
 }
 
-// Any change: add 1, keep a reader for the old one, add a fixture.
+// Any change: add 1, keep a reader for the old one, add a fixture. A word more, which who does not know it may forget,
+// is none.
 const RECORD_VERSION = 1;
 
 const STATE_LETTER = { ready: "r", dead: "x", cancelled: "c" } as const;
@@ -69,6 +72,7 @@ export function encodeRecord(record: StoredRecord): string {
   say("k", record.nonce);
   say("h", record.listed ? 1 : undefined);
   say("x", record.buriedAt);
+  say("i", record.askedFrom);
   say("e", record.error?.length);
   if (record.bundled) say("l", record.members.map(lengthText).join("."));
   const texts = record.members.map((member) => member.text ?? "").join("");
@@ -144,7 +148,12 @@ function decodeWords(
   body: string,
 ): DecodedRecord {
   const said = new Map(words.map((word) => [word.slice(0, 1), word.slice(2)] as const));
-  const numbers = { due: numberIn(said, "d"), buriedAt: numberIn(said, "x"), error: numberIn(said, "e") };
+  const numbers = {
+    due: numberIn(said, "d"),
+    buriedAt: numberIn(said, "x"),
+    error: numberIn(said, "e"),
+    askedFrom: numberIn(said, "i"),
+  };
   const members = membersOf(body.slice(numbers.error), splitIn(said, "l"), splitIn(said, "a"));
   if (members === undefined || !arePossible(numbers)) return { kind: "broken" };
   const run = runOf(said.get("r"));
@@ -158,6 +167,8 @@ function decodeWords(
     ...(nonce !== undefined && { nonce }),
     listed: said.has("h"),
     ...(said.has("x") && { buriedAt: numbers.buriedAt }),
+    ...(isUpTo(MOST_ATTEMPTS)(numbers.askedFrom) &&
+      numbers.askedFrom > 0 && { askedFrom: numbers.askedFrom }),
     ...(said.has("e") && { error: body.slice(0, numbers.error) }),
     bundled: said.has("l"),
     members,

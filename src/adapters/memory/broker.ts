@@ -256,7 +256,7 @@ export class MemoryBroker implements Broker {
         break;
       case "retry":
         // A time that has passed gives no place ahead of those who wait.
-        shelf.put(becomes.delayed(entry, Math.max(outcome.at, this.#now()), outcome.error));
+        shelf.put(becomes.delayed(entry, Math.max(outcome.at, this.#now()), outcome));
         break;
       case "dead":
         shelf.put(becomes.buried(entry, this.#now(), outcome.reason));

@@ -96,7 +96,9 @@ function hold(queue: MemoryQueue, owner: string, met: { readonly entry: Entry; r
   const receipt = String(queue.nextNumber());
   const entry = becomes.claimed(met.entry, { owner, receipt, now: queue.clock.now() });
   queue.shelf.put(entry);
-  return { task: met.task, receipt, attempt: entry.attempts + 1, alone: entry.suspect };
+  const { attempts, suspect: alone, askedFrom } = entry;
+  const claim = { task: met.task, receipt, attempt: attempts + 1, alone };
+  return askedFrom === undefined ? claim : { ...claim, askedFrom };
 }
 
 /** `withheld`: how many wait that this owner may not have before it has let go of what it holds. */

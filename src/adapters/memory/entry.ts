@@ -1,5 +1,6 @@
 import { LEASE_MS } from "../../ports/broker.ts";
 import type { Codec } from "../../task/codec.ts";
+import type { Outcome } from "../../task/outcome.ts";
 import type { TaskRecord, TaskState } from "../../task/task.ts";
 
 /** A kept task with where it is. Never edited: every step of its life makes a new one. */
@@ -22,6 +23,8 @@ export interface Entry {
   readonly hold?: Hold | undefined;
   readonly buriedAt?: number | undefined;
   readonly error?: string | undefined;
+  /** Of its last retry. */
+  readonly askedFrom?: number | undefined;
 }
 
 /** That an owner has claimed it. A hold whose lease has ended binds nobody, but is still known by its receipt. */
@@ -31,6 +34,8 @@ export interface Hold {
   readonly leaseEndsAt: number;
   readonly started: boolean;
 }
+
+type Retry = Extract<Outcome, { readonly kind: "retry" }>;
 
 // An error is for people; a whole dump would outweigh the task.
 const MAX_ERROR_CHARS = 4_096;
@@ -83,12 +88,13 @@ export const becomes = {
       ? { ...entry, hold: undefined, attempts: entry.attempts - 1, suspect: false }
       : { ...entry, hold: undefined },
 
-  delayed: (entry: Entry, since: number, error: string): Entry => ({
+  delayed: (entry: Entry, since: number, { error, askedFrom }: Retry): Entry => ({
     ...entry,
     hold: undefined,
     since,
     suspect: false,
     error: cut(error),
+    askedFrom,
   }),
 
   buried: (entry: Entry, now: number, reason: string): Entry => ({
@@ -105,6 +111,7 @@ export const becomes = {
     attempts: 0,
     buriedAt: undefined,
     error: undefined,
+    askedFrom: undefined,
   }),
 };
 

@@ -54,6 +54,27 @@ export function settleFacts(fact: Fact): void {
     }
   });
 
+  fact("a retry remembers which attempt asked for more runs, until it is put back", async (queue, owner) => {
+    const id = await keepOne(owner, named("a"));
+    const retry = { kind: "retry", error: "busy" } as const;
+    const first = await takeOne(owner);
+    expect(first.askedFrom).toBeUndefined();
+    await finish(owner, first, { ...retry, at: queue.now() });
+    await queue.advance(1_000);
+    await finish(owner, await takeOne(owner), { ...retry, at: queue.now(), askedFrom: 2 });
+    await queue.advance(1_000);
+    const other = await queue.open();
+    const third = await takeOne(other);
+    expect(third).toMatchObject({ attempt: 3, askedFrom: 2 });
+    await other.release([third]);
+    const again = await takeOne(owner);
+    expect(again).toMatchObject({ attempt: 3, askedFrom: 2 });
+    await finish(owner, again, { kind: "dead", reason: "busy for too long" });
+    await owner.putBack([id]);
+    const fresh = await takeOne(owner);
+    expect([fresh.attempt, fresh.askedFrom]).toEqual([1, undefined]);
+  });
+
   fact("a retry blocks no other task", async (queue, owner) => {
     await keep(owner, named("bad"), named("b"), named("c"));
     await finish(owner, await takeOne(owner), {

@@ -61,9 +61,30 @@ describe("retryLater", () => {
         kind: "retry",
         at: NOW + 2_000,
         error: "busy",
+        askedFrom: attempt,
       });
     }
-    expect(decide(failed(6, thrown), policy)).toEqual({ kind: "dead", reason: "busy" });
+    for (const attempt of [2, 3, 4, 5])
+      expect(decide({ ...failed(attempt, thrown), askedFrom: 1 }, { waitsMs: [] })).toMatchObject({
+        kind: "retry",
+        askedFrom: 1,
+      });
+    expect(decide({ ...failed(6, thrown), askedFrom: 1 }, policy)).toEqual({ kind: "dead", reason: "busy" });
+  });
+
+  test("counts from when it was first said, not from what failed in other ways before", () => {
+    const thrown = retryLater("busy", { times: 3, delay: "2s" });
+    expect(decide(failed(3, thrown), policy)).toMatchObject({ kind: "retry", askedFrom: 3 });
+    for (const attempt of [4, 5])
+      expect(decide({ ...failed(attempt, thrown), askedFrom: 3 }, policy)).toMatchObject({ kind: "retry" });
+    expect(decide({ ...failed(6, thrown), askedFrom: 3 }, policy)).toMatchObject({ kind: "dead" });
+  });
+
+  test("does not help what fails in other ways meanwhile: that follows the policy, and is counted", () => {
+    expect(decide({ ...failed(2), askedFrom: 1 }, policy)).toMatchObject({ kind: "retry", askedFrom: 1 });
+    expect(decide({ ...failed(4), askedFrom: 3 }, policy)).toMatchObject({ kind: "dead" });
+    const again = retryLater("busy", { times: 3 });
+    expect(decide({ ...failed(4, again), askedFrom: 1 }, policy)).toMatchObject({ kind: "dead" });
   });
 
   test("without times follows the policy, with its own delay exact", () => {

@@ -143,3 +143,24 @@ test("a store of version 4 keeps what its owners hold, and owners after them hol
   await opened.close();
   rmSync(join(fourth, ".."), { recursive: true });
 });
+
+test("a store of version 5 keeps what was tried, and takes what asks for more runs", async () => {
+  const fifth = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(fifth);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v5.db"), join(fifth, "store.db"));
+  const opened = openEmbeddedStore({ folder: fifth });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.depth()).toMatchObject({ waiting: 2, delayed: 1, running: 0, dead: 0 });
+  expect(await queue.find("jcz9-1")).toMatchObject({
+    state: "delayed",
+    attempts: 1,
+    error: "shop is closed",
+  });
+  expect(await queue.bulks.count("spring")).toMatchObject({ kept: 3, done: 2, left: 1 });
+  const [claim] = (await queue.claim({ limit: 1, atOnce: 1 })).claims;
+  if (claim === undefined) throw new Error("nothing could be claimed");
+  await queue.settle([{ claim, outcome: { kind: "retry", at: 0, error: "busy", askedFrom: 1 } }]);
+  expect(await drain(queue)).toHaveLength(2);
+  await opened.close();
+  rmSync(join(fifth, ".."), { recursive: true });
+});

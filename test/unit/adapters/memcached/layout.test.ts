@@ -42,6 +42,7 @@ const record: fc.Arbitrary<StoredRecord> = fc
     listed: fc.boolean(),
     buriedAt: fc.option(count, { nil: undefined }),
     error: fc.option(text, { nil: undefined }),
+    askedFrom: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
     texts: fc.array(fc.option(text, { nil: undefined }), { minLength: 1, maxLength: 5 }),
     bundled: fc.boolean(),
   })

@@ -1,10 +1,14 @@
 import { closeSync, constants, openSync, watch, writeSync, type FSWatcher } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createGroupFile, makeGroupFolder } from "./group-file.ts";
 
+/** The bell of those who wait for tasks of that store folder to end. */
+export const resultBellIn = (folder: string): string => join(folder, "result-bell");
+
 /**
- * A file beside the store that is written to after a commit with something to claim, so that those who wait
- * in other processes wake up at once. Nothing depends on it: who hears nothing looks again before long.
+ * A file in the store's folder that is written to when something has happened that others wait for, so that those
+ * who wait in other processes of this host wake up at once. Nothing depends on it: who hears nothing looks again
+ * before long.
  */
 export class Bell {
   readonly #path: string;
@@ -30,7 +34,7 @@ export class Bell {
       this.#descriptor ??= openSync(this.#path, constants.O_WRONLY | constants.O_NOFOLLOW);
       writeSync(this.#descriptor, "!", 0);
     } catch {
-      // not there, not ours, or no room: those who wait look by themselves twice a second
+      // nobody has ever listened, it is not ours, or there is no room: those who wait look by themselves
     }
   }
 
@@ -41,7 +45,7 @@ export class Bell {
       watcher = watch(this.#path, heard);
       watcher.on("error", () => watcher?.close());
     } catch {
-      // the system has no watch to spare: the caller looks by itself from time to time
+      // the system has no watch to spare, or there is no bell: the caller looks by itself from time to time
     }
     return () => watcher?.close();
   }

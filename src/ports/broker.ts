@@ -3,6 +3,7 @@ import type { Outcome } from "../task/outcome.ts";
 import type { Bulks } from "./bulks.ts";
 import type { Notes } from "./notes.ts";
 import type { Published } from "./published.ts";
+import type { Keep, Results } from "./results.ts";
 
 export type { Published } from "./published.ts";
 
@@ -26,6 +27,8 @@ export interface Broker {
   readonly notes: Notes;
   /** Bulks that can be gone on with and waited for. */
   readonly bulks: Bulks;
+  /** How tasks have ended, and how far those are that run. */
+  readonly results: Results;
 
   /**
    * Keeps each draft, in order, and answers item by item. Resolves only when every "kept" one is kept;
@@ -42,7 +45,7 @@ export interface Broker {
    */
   start(claim: Claim, options: StartOptions): Started | Promise<Started>;
 
-  /** Ends claims, in order: done leaves nothing, retry waits until `at`, dead becomes a dead letter. */
+  /** Ends claims, in order: done leaves nothing but what is to be kept, retry waits until `at`, dead becomes a dead letter. */
   settle(settlements: readonly Settlement[]): Promise<readonly Settled[]>;
 
   /** Hands claims back uncharged, to be claimed again by anyone at once and in their old order. */
@@ -157,10 +160,15 @@ export type Started = "started" | "lost" | "cancelled";
 export interface Settlement {
   readonly claim: Claim;
   readonly outcome: Outcome;
+  /** Where the task is done; undefined: nothing is kept of it. */
+  readonly keep?: Keep;
 }
 
-/** "lost": the lease had ended, and another owner has or had the task; this outcome was not recorded. */
-export type Settled = "settled" | "lost";
+/**
+ * "lost": the lease had ended, and another owner has or had the task; this outcome was not recorded. "unkept": it is
+ * settled, but what was to be kept of it found no room.
+ */
+export type Settled = "settled" | "lost" | "unkept";
 
 export interface Depth {
   readonly waiting: number;

@@ -4,8 +4,10 @@ import { assertLossless, isTooDeep } from "./lossless.ts";
 import { ownMembers } from "./own-members.ts";
 import type { Draft, Json, Task } from "./task.ts";
 
-// Any change: add 1, keep a reader for the old one, add a fixture.
-const CODEC_VERSION = 1;
+// Any change: add 1, keep a reader for the old one, add a fixture. A task is written in the first version that has
+// all of what it says, so that older processes can run it.
+const CODEC_VERSION = 2;
+const PLAIN_VERSION = 1; // without `w`
 
 // Too short for a nesting that is too deep, as most tasks are.
 const SHORT_CHARS = 1_000;
@@ -18,6 +20,7 @@ interface Body {
   readonly k?: string;
   readonly r?: number;
   readonly t?: number;
+  readonly w?: number;
 }
 
 /** What decoding says of bytes that hold no task for this version. */
@@ -35,6 +38,8 @@ export interface Codec {
   encode(draft: Draft): string;
   /** The text to keep under `id`: the encoded body, signed where the queue has a secret. */
   seal(id: string, body: string): string;
+  /** The text that was sealed under `id`; undefined when it was not, or by a newer memq. */
+  unseal(id: string, text: string): string | undefined;
   /** Never throws: hostile bytes are answered as broken. */
   open(id: string, bornAt: number, text: string): Decoded;
 }
@@ -47,6 +52,10 @@ export function plainCodec(maxBytes: number): Codec {
   return {
     encode: (draft) => draft.body ?? encodeBody(draft, maxBytes),
     seal: (_id, body) => body,
+    unseal: (_id, text) => {
+      const envelope = openEnvelope(text);
+      return envelope.kind === "newer" ? undefined : envelope.body;
+    },
     open: (id, bornAt, text) => {
       const envelope = openEnvelope(text);
       return envelope.kind === "newer" ? envelope : openBody(id, bornAt, envelope.body);
@@ -73,13 +82,14 @@ function textOf(draft: Draft, maxBytes: number): string {
 
 // One shape for all: JSON leaves out what is undefined, and pieces that are laid together cost more than the rest.
 const bodyOf = (draft: Draft): { readonly [Key in keyof Body]: Body[Key] | undefined } => ({
-  v: CODEC_VERSION,
+  v: draft.resultMs === undefined ? PLAIN_VERSION : CODEC_VERSION,
   c: draft.class,
   m: draft.method,
   a: draft.args,
   k: draft.key,
   r: draft.retries,
   t: draft.timeoutMs,
+  w: draft.resultMs,
 });
 
 function assertSize(text: string, maxBytes: number): void {
@@ -115,6 +125,7 @@ const ABSENT: { readonly [Key in keyof Task]?: undefined } = {
   key: undefined,
   retries: undefined,
   timeoutMs: undefined,
+  resultMs: undefined,
 };
 
 function makeTask(id: string, bornAt: number, body: Body): Task {
@@ -127,6 +138,7 @@ function makeTask(id: string, bornAt: number, body: Body): Task {
   if (body.k !== undefined) task.key = body.k;
   if (body.r !== undefined) task.retries = body.r;
   if (body.t !== undefined) task.timeoutMs = body.t;
+  if (body.w !== undefined) task.resultMs = body.w;
   return task;
 }
 
@@ -138,12 +150,13 @@ const isOptionalNumber = (value: unknown, least: number): boolean =>
 
 function isBody(body: Record<string, unknown>): body is Record<string, unknown> & Body {
   return (
-    body["v"] === CODEC_VERSION &&
+    (body["v"] === PLAIN_VERSION || body["v"] === CODEC_VERSION) &&
     typeof body["m"] === "string" &&
     Array.isArray(body["a"]) &&
     isOptionalText(body["c"]) &&
     isOptionalText(body["k"]) &&
     isOptionalNumber(body["r"], 0) &&
-    isOptionalNumber(body["t"], Number.MIN_VALUE)
+    isOptionalNumber(body["t"], Number.MIN_VALUE) &&
+    isOptionalNumber(body["w"], Number.MIN_VALUE)
   );
 }

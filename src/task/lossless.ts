@@ -22,11 +22,22 @@ export function assertLossless(args: readonly unknown[], maxBytes: number): void
   const search = new FlawSearch(maxBytes);
   for (let index = 0; index < args.length; index++) {
     const flaw = search.in(args[index], 0);
-    if (flaw === undefined) continue;
-    const path = flaw.path.length <= MAX_PATH_CHARS ? flaw.path : `…${flaw.path.slice(-MAX_PATH_CHARS)}`;
-    throw new MemqError("ARGS_INVALID", `argument ${String(index + 1)}${path} is ${flaw.what}`);
+    if (flaw !== undefined)
+      throw new MemqError("ARGS_INVALID", `argument ${String(index + 1)}${flawText(flaw)}`);
   }
 }
+
+/**
+ * Where JSON would lose something of a value, in words that go behind its name: `.at is a Date, which JSON would
+ * lose`; undefined: nowhere. @throws MemqError TASK_TOO_LARGE
+ */
+export function lossIn(value: unknown, maxBytes: number): string | undefined {
+  const flaw = new FlawSearch(maxBytes).in(value, 0);
+  return flaw && flawText(flaw);
+}
+
+const flawText = ({ path, what }: Flaw): string =>
+  `${path.length <= MAX_PATH_CHARS ? path : `…${path.slice(-MAX_PATH_CHARS)}`} is ${what}`;
 
 /** Whether arguments are nested deeper than any that pass here: whoever shows them would run out of stack. */
 export const isTooDeep = (args: readonly unknown[]): boolean => hasDepth(args, MAX_DEPTH + 1);

@@ -18,6 +18,12 @@ export function signedCodec(signer: Signer, queue: string, maxBytes: number): Co
   return {
     encode: (draft) => plain.encode(draft),
     seal: (id, body) => enveloped(signer.sign(signedText(queue, id, body)), body),
+    unseal: (id, text) => {
+      const envelope = openEnvelope(text);
+      if (envelope.kind !== "signed") return undefined;
+      const { signature, body } = envelope;
+      return signer.verify(signedText(queue, id, body), signature) ? body : undefined;
+    },
     open: (id, bornAt, text) => {
       const envelope = openEnvelope(text);
       if (envelope.kind === "newer") return envelope;

@@ -10,7 +10,7 @@
  *             | retry(at)          v  |                                   |
  *             +---------------- running --- bury(reason) ------------> dead
  *                                  |
- *                                 done (nothing is left)
+ *                                 done (nothing is left but its result, where that is kept)
  *
  * A claim holds a running task for one run; the lease of the claim ends by itself. A retry keeps
  * the task's id. Cancelling removes a task that is not running.
@@ -38,6 +38,8 @@ export interface Draft extends Call {
   readonly retries?: number;
   /** For one attempt, in ms, instead of the queue's. */
   readonly timeoutMs?: number;
+  /** Its result is kept for at least that long, in ms, even where the queue keeps none. */
+  readonly resultMs?: number;
   /** What the queue's codec has made of it, by whoever had to know that it can be encoded; it is kept as it is. */
   readonly body?: string;
 }
@@ -49,6 +51,7 @@ export interface Task extends Call {
   readonly key?: string;
   readonly retries?: number;
   readonly timeoutMs?: number;
+  readonly resultMs?: number;
 }
 
 /** Where a task is, for people. */

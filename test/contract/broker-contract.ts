@@ -10,6 +10,7 @@ import { inspectFacts } from "./facts/inspect.ts";
 import { keyFacts } from "./facts/keys.ts";
 import { noteFacts } from "./facts/notes.ts";
 import { publishFacts } from "./facts/publish.ts";
+import { resultFacts } from "./facts/results.ts";
 import { settleFacts } from "./facts/settle.ts";
 import { signingFacts } from "./facts/signing.ts";
 import { upkeepFacts } from "./facts/upkeep.ts";
@@ -85,6 +86,9 @@ export function brokerContract(harness: BrokerHarness): void {
     });
     describe("putting back, cancelling, purging", () => {
       upkeepFacts(fact);
+    });
+    describe("results and progress", () => {
+      resultFacts(fact);
     });
     describe("signed tasks", () => {
       signingFacts(fact);

@@ -42,7 +42,11 @@ export class FakeMemcached {
       case "replace":
         if (item === undefined) return { kind: "missing" };
         if (item.cas !== operation.cas) return { kind: "exists" };
-        return this.#put(operation.key, Buffer.from(operation.value), Infinity);
+        return this.#put(
+          operation.key,
+          Buffer.from(operation.value),
+          expiry(this.#now(), operation.ttlSeconds),
+        );
       case "append": {
         if (item === undefined) return { kind: "missing" };
         const value = Buffer.concat([item.value, Buffer.from(operation.value)]);

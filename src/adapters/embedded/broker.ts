@@ -11,6 +11,7 @@ import { EmbeddedNotes } from "./notes.ts";
 import type { Owner } from "./owner.ts";
 import { publish } from "./publishing.ts";
 import { leave, release } from "./releasing.ts";
+import { EmbeddedResults } from "./results.ts";
 import { settle } from "./settling.ts";
 import type { Shrinker } from "./shrinking.ts";
 import { start } from "./starting.ts";
@@ -23,6 +24,8 @@ export interface Desk {
   readonly queue: StoredQueue;
   readonly owner: Owner;
   readonly bell: Bell;
+  /** Rings when tasks have ended that somebody may wait for. */
+  readonly resultBell: Bell;
   readonly shrinker: Shrinker;
 }
 
@@ -32,6 +35,7 @@ export class EmbeddedBroker implements port.Broker {
   readonly capabilities: port.Capabilities = { durability: "disk", delay: true, keys: true, list: true };
   readonly notes = new EmbeddedNotes(async () => (await this.#open()).queue);
   readonly bulks = new EmbeddedBulks(() => this.#open());
+  readonly results = new EmbeddedResults(() => this.#open());
   readonly #openDesk: (known: Desk | undefined) => Promise<Desk>;
   #desk: Desk | undefined;
   #closed = false;
@@ -65,9 +69,10 @@ export class EmbeddedBroker implements port.Broker {
   async settle(settlements: readonly port.Settlement[]): Promise<readonly port.Settled[]> {
     assertBatch(settlements.length, "settled");
     if (settlements.length === 0) return [];
-    const { queue, owner, bell, shrinker } = await this.#open();
-    const { answers, retried } = await settle(queue, owner, settlements);
+    const { queue, owner, bell, resultBell, shrinker } = await this.#open();
+    const { answers, retried, ended } = await settle(queue, owner, settlements);
     if (retried) bell.ring();
+    if (ended) resultBell.ring();
     await shrinker.afterSettle();
     return answers;
   }
@@ -125,14 +130,18 @@ export class EmbeddedBroker implements port.Broker {
   }
 
   async cancel(id: string): Promise<port.Cancelled> {
-    const { queue, owner } = await this.#open();
-    return cancel(queue, owner, id);
+    const { queue, owner, resultBell } = await this.#open();
+    const cancelled = await cancel(queue, owner, id);
+    if (cancelled === "cancelled") resultBell.ring();
+    return cancelled;
   }
 
   async purge(states: readonly TaskState[]): Promise<number> {
-    const { queue, shrinker } = await this.#open();
+    const { queue, resultBell, shrinker } = await this.#open();
     const count = await purge(queue, states);
-    if (count > 0) await shrinker.afterPurge();
+    if (count === 0) return 0;
+    resultBell.ring();
+    await shrinker.afterPurge();
     return count;
   }
 

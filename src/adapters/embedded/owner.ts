@@ -21,6 +21,8 @@ export interface Holding {
   started: boolean;
   /** Its place in the journal. */
   place?: number;
+  /** It has said how far it is. */
+  hasReported?: true;
 }
 
 /** What is held under one lease. */

@@ -2,6 +2,7 @@ import type { Claim } from "../../ports/broker.ts";
 import { dropRanges, leaveRanges } from "./held-ranges.ts";
 import { isOnRecord, removeHolder } from "./holder.ts";
 import type { Holding, Owner } from "./owner.ts";
+import { sweepResults } from "./results.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
@@ -48,6 +49,7 @@ export async function leave(queue: StoredQueue, owner: Owner): Promise<boolean> 
       );
     queue.count({ running: -rest, waiting: rest });
     removeHolder(queue.connection, tenure.holder);
+    sweepResults(queue, queue.clock.now());
     return started + rest;
   });
   owner.lose();

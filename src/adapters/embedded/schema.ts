@@ -123,6 +123,22 @@ export const UPGRADES: readonly string[] = [
      ORDER BY task.queue, task.state, task.at, task.id;`,
   // The attempt whose handler first asked for a number of more runs.
   `ALTER TABLE task ADD COLUMN asked_from INTEGER;`,
+  // Neither has a column of the task's: what keeps no results pays nothing for them.
+  `CREATE TABLE result(
+     task INTEGER PRIMARY KEY,
+     queue INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     text TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX result_expires ON result(expires_at);
+   CREATE TABLE progress(
+     task INTEGER PRIMARY KEY,
+     holder INTEGER NOT NULL,
+     claim INTEGER NOT NULL,
+     done REAL NOT NULL,
+     total REAL,
+     at INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 /** The version that this memq reads and writes. */

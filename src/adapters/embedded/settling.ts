@@ -1,9 +1,11 @@
 import type { Claim, Settled, Settlement } from "../../ports/broker.ts";
+import type { Keep } from "../../ports/results.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { Connection } from "./connection.ts";
 import { dropEmptyRanges, leaveRanges, rangesOf } from "./held-ranges.ts";
 import { isOnRecord } from "./holder.ts";
 import type { Holding, Owner } from "./owner.ts";
+import { forgetProgress, keepResults, type Kept } from "./results.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 import { storedError } from "./stored-text.ts";
@@ -15,12 +17,15 @@ interface Ending {
   readonly holding: Holding;
   readonly claim: Claim;
   readonly outcome: Outcome;
+  readonly keep: Keep | undefined;
 }
 
-/** Whether there is something new to claim, for whoever waits. */
+/** What was answered, and which bells are to be rung. */
 export interface SettleReport {
   readonly answers: readonly Settled[];
   readonly retried: boolean;
+  /** Whether somebody may wait to hear of it. */
+  readonly ended: boolean;
 }
 
 /** Ends claims, all in one transaction. Only what may be done twice (done) is left to a power cut to forget. */
@@ -36,16 +41,17 @@ export async function settle(
   return {
     answers: settlements.map(({ claim }) => (recorded && known.delete(claim.receipt) ? "settled" : "lost")),
     retried: recorded && endings.some(({ outcome }) => outcome.kind === "retry"),
+    ended: recorded && endings.some(({ outcome, keep }) => outcome.kind === "dead" || keep !== undefined),
   };
 }
 
 /** What this owner still holds; a claim that is settled twice counts once. */
 function endingsOf(owner: Owner, settlements: readonly Settlement[]): readonly Ending[] {
   const endings = new Map<string, Ending>();
-  for (const { claim, outcome } of settlements) {
+  for (const { claim, outcome, keep } of settlements) {
     const holding = owner.holding(claim);
     if (holding === undefined || endings.has(claim.receipt)) continue;
-    endings.set(claim.receipt, { holding, claim, outcome });
+    endings.set(claim.receipt, { holding, claim, outcome, keep });
   }
   return [...endings.values()];
 }
@@ -54,7 +60,7 @@ function endingsOf(owner: Owner, settlements: readonly Settlement[]): readonly E
 async function record(queue: StoredQueue, owner: Owner, endings: readonly Ending[]): Promise<boolean> {
   const { tenure } = owner;
   if (tenure === undefined) return false;
-  const durability = endings.every(({ outcome }) => outcome.kind === "done") ? "relaxed" : "synced";
+  const durability = endings.every(mayBeRepeated) ? "relaxed" : "synced";
   const held = await queue.connection.write(durability, () => {
     if (!isOnRecord(queue.connection, tenure.holder)) return false;
     finish(queue, tenure.holder, endings);
@@ -63,6 +69,9 @@ async function record(queue: StoredQueue, owner: Owner, endings: readonly Ending
   if (!held) owner.lose();
   return held;
 }
+
+/** What somebody was told, or is to be tried later, must not come undone. */
+const mayBeRepeated = ({ outcome, keep }: Ending): boolean => outcome.kind === "done" && keep === undefined;
 
 function finish(queue: StoredQueue, holder: number, endings: readonly Ending[]): void {
   const { connection, clock } = queue;
@@ -78,6 +87,8 @@ function finish(queue: StoredQueue, holder: number, endings: readonly Ending[]):
   remove(connection, holder, done);
   dropEmptyRanges(connection, holder);
   queue.count({ ...change, running: -endings.length });
+  keepResults(queue, keptOf(endings), nowMs);
+  forgetProgress(queue, saidBy(endings));
 }
 
 function remove(connection: Connection, holder: number, rows: readonly number[]): void {
@@ -90,6 +101,14 @@ function remove(connection: Connection, holder: number, rows: readonly number[])
     );
   }
 }
+
+const keptOf = (endings: readonly Ending[]): readonly Kept[] =>
+  endings.flatMap(({ holding, outcome, keep }) =>
+    outcome.kind === "done" && keep !== undefined ? [{ row: holding.row, keep }] : [],
+  );
+
+const saidBy = (endings: readonly Ending[]): readonly number[] =>
+  endings.flatMap(({ holding }) => (holding.hasReported === true ? [holding.row] : []));
 
 /** Puts a task where its outcome wants it; answers the counter that counts it there. */
 function requeue(

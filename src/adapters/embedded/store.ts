@@ -5,7 +5,7 @@ import type { Broker, Published } from "../../ports/broker.ts";
 import { systemClock, type Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft } from "../../task/task.ts";
-import { Bell } from "../../host/bell.ts";
+import { Bell, resultBellIn } from "../../host/bell.ts";
 import { EmbeddedBroker, type Desk } from "./broker.ts";
 import { openConnection, type Connection } from "./connection.ts";
 import { publishTogether } from "./publishing.ts";
@@ -67,6 +67,7 @@ export function openEmbeddedStore(options: EmbeddedStoreOptions): EmbeddedStore 
 interface OpenStore {
   readonly connection: Connection;
   readonly bell: Bell;
+  readonly resultBell: Bell;
   readonly shrinker: Shrinker;
 }
 
@@ -110,7 +111,7 @@ class Store implements EmbeddedStore {
   }
 
   async #openDesk(name: string, { codec, timeoutMs }: QueueOptions, known: Desk | undefined): Promise<Desk> {
-    const { connection, bell, shrinker } = await this.#connect();
+    const { connection, bell, resultBell, shrinker } = await this.#connect();
     if (known?.queue.connection === connection) return known;
     known?.owner.lose();
     const { clock = systemClock, processes = THIS_HOST } = this.#options;
@@ -118,6 +119,7 @@ class Store implements EmbeddedStore {
       queue: new StoredQueue(name, connection, { codec, clock }),
       owner: new Owner(connection, { processes, timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS }),
       bell,
+      resultBell,
       shrinker,
     };
   }
@@ -136,6 +138,7 @@ class Store implements EmbeddedStore {
 
   #leave(): void {
     this.#open?.bell.close();
+    this.#open?.resultBell.close();
     this.#open?.connection.close();
     this.#open = undefined;
   }
@@ -144,7 +147,12 @@ class Store implements EmbeddedStore {
 async function openStore(path: string): Promise<OpenStore> {
   const folder = storeFolder(path);
   const connection = await openConnection(folder);
-  return { connection, bell: new Bell(folder.bell), shrinker: new Shrinker(connection) };
+  return {
+    connection,
+    bell: new Bell(folder.bell),
+    resultBell: new Bell(resultBellIn(path)),
+    shrinker: new Shrinker(connection),
+  };
 }
 
 /** What failed to open was reported to whoever needed it. */

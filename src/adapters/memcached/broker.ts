@@ -21,12 +21,14 @@ import type {
 } from "../../ports/broker.ts";
 import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
+import type { Results } from "../../ports/results.ts";
 import { systemClock } from "../../ports/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
 import type { Ending } from "./ender.ts";
 import type { HeldTask } from "./hold.ts";
+import type { KeptEnding } from "./result-keeper.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
 import type { Random } from "./names.ts";
 import { LIMITS } from "./parts.ts";
@@ -87,6 +89,7 @@ class MemcachedBroker implements Broker {
   };
   readonly notes: Notes;
   readonly bulks: Bulks;
+  readonly results: Results;
   readonly #shop: Workshop;
   /** Claims, releases and the like are done one after the other; starting and settling are not held up by them. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -95,6 +98,7 @@ class MemcachedBroker implements Broker {
     this.#shop = shop;
     this.notes = shop.notes;
     this.bulks = shop.bulks;
+    this.results = shop.results;
   }
 
   get queue(): string {
@@ -123,15 +127,16 @@ class MemcachedBroker implements Broker {
 
   async settle(settlements: readonly Settlement[]): Promise<readonly Settled[]> {
     if (settlements.length > MAX_BATCH) throw tooMany("settle", settlements.length);
-    const { holdings, ender, parts } = this.#shop;
+    const { holdings, ender, parts, progress } = this.#shop;
     const tasks: (HeldTask | undefined)[] = [];
-    const endings: Ending[] = [];
-    for (const { claim, outcome } of settlements) {
+    const endings: KeptEnding[] = [];
+    for (const { claim, outcome, keep } of settlements) {
       const task = unlessOver(holdings.find(claim));
       tasks.push(task);
-      if (task !== undefined) endings.push({ task, outcome });
+      if (task !== undefined) endings.push({ task, outcome, keep });
     }
-    const answers = (await ender.end(endings)).values();
+    const answers = (await this.#end(endings)).values();
+    await progress.forget(endings);
     await this.#freeKeys(endings.map(({ task }) => task));
     await parts.control.restoreReserve();
     return tasks.map((task) => (task === undefined ? "lost" : (answers.next().value ?? "lost")));
@@ -183,7 +188,7 @@ class MemcachedBroker implements Broker {
   }
 
   find(id: string): Promise<TaskRecord | undefined> {
-    return isName(id) ? this.#shop.inspector.find(id) : Promise.resolve(undefined);
+    return this.#shop.inspector.find(id);
   }
 
   findKey(key: string): Promise<TaskRecord | undefined> {
@@ -203,12 +208,16 @@ class MemcachedBroker implements Broker {
     return count;
   }
 
-  cancel(id: string): Promise<Cancelled> {
-    return isName(id) ? this.#shop.canceller.cancel(id) : Promise.resolve("absent");
+  async cancel(id: string): Promise<Cancelled> {
+    const cancelled = isName(id) ? await this.#shop.canceller.cancel(id) : "absent";
+    if (cancelled === "cancelled") this.#shop.resultBell.ring();
+    return cancelled;
   }
 
-  purge(states: readonly TaskState[]): Promise<number> {
-    return this.#shop.purger.purge(states);
+  async purge(states: readonly TaskState[]): Promise<number> {
+    const count = await this.#shop.purger.purge(states);
+    if (count > 0) this.#shop.resultBell.ring();
+    return count;
   }
 
   losses({ keep = false }: { readonly keep?: boolean } = {}): Promise<readonly Loss[]> {
@@ -222,7 +231,7 @@ class MemcachedBroker implements Broker {
 
   close(): Promise<void> {
     return this.#next(async () => {
-      const { ender, releaser, scout, owner, parts, bell } = this.#shop;
+      const { ender, releaser, scout, owner, parts, bell, resultBell } = this.#shop;
       try {
         await ender.pay();
         await scout.flush();
@@ -232,9 +241,20 @@ class MemcachedBroker implements Broker {
         if (hadClaimed) bell.ring(); // for what it has handed back
       } finally {
         bell.close();
+        resultBell.close();
         parts.session.wire.close();
       }
     });
+  }
+
+  /** Results stand before the records of their tasks go. */
+  async #end(endings: readonly KeptEnding[]): Promise<readonly Settled[]> {
+    const { ender, resultKeeper, resultBell } = this.#shop;
+    if (!endings.some(isAwaited)) return ender.end(endings);
+    const kept = await resultKeeper.keep(endings);
+    const settled = await kept.conclude(await ender.end(endings));
+    resultBell.ring();
+    return settled;
   }
 
   // A key's record is soon another task's: its name must not stand in a stake that has nothing to do with that.
@@ -251,6 +271,9 @@ class MemcachedBroker implements Broker {
     return mine;
   }
 }
+
+/** Whether somebody may wait for that end. */
+const isAwaited = ({ outcome, keep }: KeptEnding): boolean => keep !== undefined || outcome.kind === "dead";
 
 const unlessOver = (task: HeldTask | undefined): HeldTask | undefined =>
   task?.phase === "over" ? undefined : task;

@@ -4,7 +4,7 @@ import type { Control } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { takeInventory } from "./inventory.ts";
 import type { Inventory } from "./inventory.ts";
-import { keyedName, keyedNameOf, memberOf, memberId, taskIdOf } from "./names.ts";
+import { isName, keyedName, keyedNameOf, memberOf, memberId, taskIdOf } from "./names.ts";
 import { heartbeatsOf } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { Stakes } from "./places.ts";
@@ -57,10 +57,15 @@ export class Inspector {
   }
 
   async find(id: string): Promise<TaskRecord | undefined> {
-    const keyed = keyedNameOf(id);
-    const bundle = memberOf(id)?.bundle;
-    const names = keyed !== undefined ? [keyed, id] : bundle === undefined ? [id] : [id, bundle];
-    return (await this.show(names)).find(({ record }) => record.id === id)?.record;
+    return (await this.showIds([id])).get(id)?.record;
+  }
+
+  /** Those of the tasks that are there, by their ids. */
+  async showIds(ids: readonly string[]): Promise<ReadonlyMap<string, Shown>> {
+    const asked = ids.filter(isName);
+    const shown = await this.show([...new Set(asked.flatMap(namesOf))]);
+    const known = new Set(asked);
+    return new Map(shown.filter(({ record }) => known.has(record.id)).map((one) => [one.record.id, one]));
   }
 
   /** The unfinished task of a key, else the dead letter that was buried last. */
@@ -203,4 +208,12 @@ export class Inspector {
     const names = items.flatMap((item) => (item?.value.toString("latin1") ?? "").split(","));
     return [...new Set(names.filter((name) => name.startsWith(prefix)))];
   }
+}
+
+/** Of the records that a task of that id may be in. */
+function namesOf(id: string): readonly string[] {
+  const keyed = keyedNameOf(id);
+  if (keyed !== undefined) return [keyed, id];
+  const bundle = memberOf(id)?.bundle;
+  return bundle === undefined ? [id] : [id, bundle];
 }

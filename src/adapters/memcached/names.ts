@@ -9,6 +9,10 @@ export interface Keys {
   note(name: string): string;
   /** How far a bulk is. */
   bulk(name: string): string;
+  /** How a task ended, by its id. */
+  result(id: string): string;
+  /** How far a task is, by its id. */
+  progress(id: string): string;
   /** Memory set aside for items of that size. */
   reserve(bytes: number, piece: number): string;
   list(epoch: string, name: string): string;
@@ -30,6 +34,8 @@ export function keysOf(queue: string): Keys {
     owner: (name) => `${prefix}o${name}`,
     note: (name) => `${prefix}n${keyPart(name, MAX_NOTE_PART)}`,
     bulk: (name) => `${prefix}u${keyPart(name, MAX_NOTE_PART)}`,
+    result: (id) => `${prefix}r${id}`,
+    progress: (id) => `${prefix}p${id}`,
     reserve: (bytes, piece) => `${prefix}x${String(bytes)}.${String(piece)}`,
     list: (epoch, name) => `${prefix}${epoch}:l${name}`,
     record: (epoch, name) => `${prefix}${epoch}:b${name}`,

@@ -37,7 +37,14 @@ export type Operation =
       /** Nobody asks for the cas of what was added: it may be answered as 0, and the server has less to say. */
       readonly casless?: true;
     }
-  | { readonly kind: "replace"; readonly key: string; readonly value: Buffer | string; readonly cas: bigint }
+  | {
+      readonly kind: "replace";
+      readonly key: string;
+      readonly value: Buffer | string;
+      readonly cas: bigint;
+      /** Not the time that the item had before. */
+      readonly ttlSeconds?: number;
+    }
   | { readonly kind: "append"; readonly key: string; readonly value: Buffer | string }
   | { readonly kind: "delete"; readonly key: string; readonly cas?: bigint }
   | { readonly kind: "touch"; readonly key: string; readonly ttlSeconds: number };

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { Bell } from "../../host/bell.ts";
+import { Bell, resultBellIn } from "../../host/bell.ts";
 import type { ProcessIdentity } from "../../host/process-identity.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
+import type { Results } from "../../ports/results.ts";
 import { BulkLister } from "./bulk-lister.ts";
 import { BulkStore } from "./bulk-store.ts";
 import { BulkTally } from "./bulk-tally.ts";
@@ -37,9 +38,12 @@ import { Publisher } from "./publisher.ts";
 import { Purger } from "./purger.ts";
 import { PutBack } from "./put-back.ts";
 import { RecordWriter } from "./record-writer.ts";
+import { ProgressItems } from "./progress.ts";
 import { Releaser } from "./releaser.ts";
 import { Removal } from "./removal.ts";
 import { Reserve } from "./reserve.ts";
+import { ResultKeeper } from "./result-keeper.ts";
+import { MemcachedResults } from "./results.ts";
 import { Scout } from "./scout.ts";
 import { ServerTime } from "./server-time.ts";
 import { Session } from "./session.ts";
@@ -80,6 +84,10 @@ export interface Workshop extends Looking {
   readonly starter: Starter;
   readonly ender: Ender;
   readonly releaser: Releaser;
+  readonly results: Results;
+  readonly resultKeeper: ResultKeeper;
+  readonly resultBell: Bell;
+  readonly progress: ProgressItems;
   /** A heartbeat; when the lease had ended, what is held is known to be others'. */
   readonly renew: () => Promise<void>;
 }
@@ -109,6 +117,7 @@ export function assemble(plan: Plan): Workshop {
     scout,
     renew,
     ...publishing(parts, stock, { plan, bell }),
+    ...resultsOf(parts, plan, { holdings, inspector: looking.inspector }),
     claimer: new Claimer(parts, { ...looking, ...stock, ...works, scout, sweeper, idle }),
     starter: new Starter(parts, { ...works, around }),
     releaser: new Releaser(parts, { holdings, writer }),
@@ -142,6 +151,17 @@ function worksOf(parts: Parts, stock: Stock, plan: Plan): Works {
     ender,
     fetcher: new Fetcher(parts, { aftercare, ender }),
   };
+}
+
+function resultsOf(
+  parts: Parts,
+  { memory }: Plan,
+  { holdings, inspector }: { readonly holdings: Holdings; readonly inspector: Inspector },
+): Pick<Workshop, "results" | "resultKeeper" | "resultBell" | "progress"> {
+  const resultBell = new Bell(resultBellIn(memory));
+  const progress = new ProgressItems(parts, holdings);
+  const results = new MemcachedResults(parts, { inspector, bell: resultBell, progress });
+  return { results, resultBell, progress, resultKeeper: new ResultKeeper(parts) };
 }
 
 function publishing(

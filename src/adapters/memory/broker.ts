@@ -27,6 +27,8 @@ import type { Entry, Hold } from "./entry.ts";
 import { pageOf } from "./page.ts";
 import { keepDraft } from "./publishing.ts";
 import type { MemoryQueue } from "./queue.ts";
+import { MemoryResults } from "./results.ts";
+import { endEntry } from "./settling.ts";
 
 /** One owner of a queue in memory: the reference of what every broker does, and the users' test broker. */
 export class MemoryBroker implements Broker {
@@ -34,6 +36,7 @@ export class MemoryBroker implements Broker {
   /** Names its holds; no two owners of a queue have the same. */
   readonly owner: string;
   readonly bulks: Bulks;
+  readonly results: MemoryResults;
   readonly #queue: MemoryQueue;
   readonly #codec: Codec;
   /** The bell's count when this owner last looked: what rang since must not be waited for. */
@@ -44,6 +47,7 @@ export class MemoryBroker implements Broker {
     this.#queue = queue;
     this.#codec = codec;
     this.bulks = new MemoryBulks(queue, codec);
+    this.results = new MemoryResults(queue, codec);
     this.owner = `memory:${String(queue.nextNumber())}`;
   }
 
@@ -246,22 +250,10 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  #settle({ claim, outcome }: Settlement): Settled {
+  #settle({ claim, ...ending }: Settlement): Settled {
     const entry = this.#held(claim)?.entry;
     if (entry === undefined) return "lost";
-    const { shelf } = this.#queue;
-    switch (outcome.kind) {
-      case "done":
-        shelf.remove(entry);
-        break;
-      case "retry":
-        // A time that has passed gives no place ahead of those who wait.
-        shelf.put(becomes.delayed(entry, Math.max(outcome.at, this.#now()), outcome));
-        break;
-      case "dead":
-        shelf.put(becomes.buried(entry, this.#now(), outcome.reason));
-        break;
-    }
+    endEntry(this.#queue, entry, { ...ending, results: this.results });
     return "settled";
   }
 

@@ -4,6 +4,7 @@ import { BulkShelf } from "./bulk-shelf.ts";
 import { becomes } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import { MemoryNotes } from "./notes.ts";
+import { ResultShelf } from "./result-shelf.ts";
 import { Shelf } from "./shelf.ts";
 
 /**
@@ -17,6 +18,7 @@ export class MemoryQueue {
   readonly bell = new Bell();
   readonly notes = new MemoryNotes();
   readonly bulks = new BulkShelf();
+  readonly results = new ResultShelf();
   #pausedUntil = -Infinity;
   #lastNumber = 0;
 
@@ -53,6 +55,7 @@ export class MemoryQueue {
   remove(entry: Entry): void {
     this.shelf.remove(entry);
     this.bulks.removed(entry);
+    this.results.ended(entry.id);
   }
 
   /** Puts other text where the task's text stands. */

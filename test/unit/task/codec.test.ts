@@ -229,9 +229,18 @@ describe("stored bytes", () => {
     expect(codec.open("1", 0, objects)).toMatchObject({ kind: "broken" });
   });
 
+  test("say version 1 but where a result is waited for, which older processes would not keep", () => {
+    const call = { method: "sum", args: [1, 2] };
+    expect(codec.encode(call)).toBe('{"v":1,"m":"sum","a":[1,2]}');
+    const awaited = codec.encode({ ...call, resultMs: 30_000 });
+    expect(awaited).toBe('{"v":2,"m":"sum","a":[1,2],"w":30000}');
+    expect(codec.open("1", 0, awaited)).toMatchObject({ kind: "task", task: { ...call, resultMs: 30_000 } });
+    expect(codec.open("1", 0, '{"v":2,"m":"sum","a":[],"w":"long"}')).toMatchObject({ kind: "broken" });
+  });
+
   test("of a newer version are told from broken ones, whatever else they hold", () => {
-    expect(codec.open("1", 0, '{"v":2}')).toEqual({ kind: "newer" });
-    expect(codec.open("1", 0, '{"v":2,"m":[],"zip":"x"}')).toEqual({ kind: "newer" });
+    expect(codec.open("1", 0, '{"v":3}')).toEqual({ kind: "newer" });
+    expect(codec.open("1", 0, '{"v":3,"m":[],"zip":"x"}')).toEqual({ kind: "newer" });
   });
 
   test("with members that this version does not know still are the task", () => {

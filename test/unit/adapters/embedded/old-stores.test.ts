@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openEmbeddedStore, type EmbeddedStore } from "../../../../src/adapters/embedded/store.ts";
 import { sqliteDriver } from "../../../../src/adapters/embedded/sqlite.ts";
 import type { Broker } from "../../../../src/ports/broker.ts";
-import { drain, testCodec } from "../../../contract/facts/ground.ts";
+import { encodeResult } from "../../../../src/task/result.ts";
+import { drain, takeCount, testCodec } from "../../../contract/facts/ground.ts";
 
 // A store in which every kind of task stands: one dead, delayed by a retry, suspect after its owner was
 // killed, running on another host, two waiting; a second queue with a delayed one; a third one, paused.
@@ -163,4 +164,27 @@ test("a store of version 5 keeps what was tried, and takes what asks for more ru
   expect(await drain(queue)).toHaveLength(2);
   await opened.close();
   rmSync(join(fifth, ".."), { recursive: true });
+});
+
+test("a store of version 6 keeps what is held in ranges, and takes results and progress", async () => {
+  const sixth = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(sixth);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v6.db"), join(sixth, "store.db"));
+  const opened = openEmbeddedStore({ folder: sixth });
+  const queue = opened.queue("ranges", { codec: testCodec });
+  expect(await queue.depth()).toMatchObject({ waiting: 1, running: 3 });
+  const claims = await takeCount(queue, 4, 4);
+  expect(claims.map(({ task }) => task.args[0]).sort()).toEqual(["a", "b", "c", "d"]);
+  const [claim] = claims;
+  if (claim === undefined) throw new Error("nothing could be claimed");
+  await queue.start(claim, { last: false });
+  await queue.results.report(claim, { done: 1, total: 2, at: 5 });
+  expect(await queue.results.progress([claim.task.id])).toEqual(
+    new Map([[claim.task.id, { done: 1, total: 2, at: 5 }]]),
+  );
+  const text = encodeResult({ attempt: claim.attempt, ms: 1, at: 1 }, "done", 1_000);
+  await queue.settle([{ claim, outcome: { kind: "done" }, keep: { forMs: 60_000, text } }]);
+  expect(await queue.results.find(claim.task.id)).toMatchObject({ kind: "done", value: "done" });
+  await opened.close();
+  rmSync(join(sixth, ".."), { recursive: true });
 });

@@ -81,6 +81,8 @@ export class Consumers {
       policy: { waitsMs: config.retryMs },
       timeoutMs: options.timeout === undefined ? config.timeoutMs : durationMs(options.timeout),
       concurrency: options.concurrency ?? config.concurrency,
+      resultsMs: config.resultsMs,
+      maxResultBytes: config.maxTaskBytes,
       budget,
       clock: this.#parts.clock,
       stop: options.stop ?? new AbortController().signal,

@@ -64,6 +64,26 @@ export const ERRORS = {
     what: "Nobody listens to that event, so no task was published.",
     next: "memq emit --list shows what is listened to; an [event.NAME] section in config.ini adds to it.",
   },
+  TASK_FAILED: {
+    exit: EXIT.deadLetters,
+    what: "The task that was waited for has become a dead letter; the message is what its last attempt said.",
+    next: "Correct what it names, then put the task back with memq retry ID; memq show ID tells more.",
+  },
+  TASK_GONE: {
+    exit: EXIT.data,
+    what: "The task that was waited for is not there any more, and left no result.",
+    next: "It was cancelled, purged or lost, or published without asking for a result; set results to keep those of all tasks.",
+  },
+  WAIT_TIMEOUT: {
+    exit: EXIT.tryLater,
+    what: "The task has not ended within the time; it is left alone.",
+    next: "See that something runs the queue: runjobs, or cron; wait longer, or ask later with memq show ID.",
+  },
+  RESULT_OMITTED: {
+    exit: EXIT.data,
+    what: "The task is done, but what it returned could not be kept.",
+    next: "Return what JSON carries and max-size allows, or the name of a file; when the server was full, give it more memory.",
+  },
   BULK_CHANGED: {
     exit: EXIT.data,
     what: "The input of a bulk is not what the part published so far was made from.",

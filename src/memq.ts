@@ -1,4 +1,7 @@
 import { areTogether, Brokers, serverWarning, type OpenQueue, type Order } from "./brokers.ts";
+import type { AwaitOptions } from "./calls/answer.ts";
+import { Group } from "./calls/group.ts";
+import type { GroupQueue } from "./calls/group-run.ts";
 import type { Config, QueueConfig } from "./config/config.ts";
 import type { Consumers } from "./consumers.ts";
 import { configOf, loadConfig, type ConfigInput } from "./config/load.ts";
@@ -40,6 +43,15 @@ export interface PublishTo extends PublishOptions {
 export interface PublishManyTo extends PublishTo {
   /** Told each outcome when it is known, instead of collecting them all: for more items than memory holds outcomes of. */
   readonly onOutcome?: OnOutcome;
+}
+
+/** Where a call goes, and how its result is waited for. */
+export interface CallTo extends PublishTo, AwaitOptions {}
+
+/** Where a task is, and how its result is waited for. */
+export interface ResultOf extends AwaitOptions {
+  /** Default: the queue that the top-level keys describe. */
+  readonly queue?: string;
 }
 
 export type { RunOptions, WorkOptions };
@@ -112,6 +124,41 @@ export class Memq {
   /** Who listens to events: the sections of config.ini, then what `on` added. */
   get listening(): readonly Listening[] {
     return [...this.config.events, ...this.#listening];
+  }
+
+  /**
+   * Publishes one call, waits until a run or worker has done it, and resolves with what the method returned.
+   * @throws MemqError TASK_FAILED with the handler's words when it became a dead letter; WAIT_TIMEOUT, which leaves the
+   * task alone; TASK_GONE, RESULT_OMITTED; whatever kept it from being published.
+   */
+  async call(method: string, args: readonly Json[] = [], options: CallTo = {}): Promise<Json | undefined> {
+    const { wait, onProgress, ...how } = options;
+    const awaiting = { ...(wait !== undefined && { wait }), ...(onProgress !== undefined && { onProgress }) };
+    const { keepFor } = await import("./calls/answer.ts");
+    const id = await this.publish(method, args, { keepResult: keepFor(awaiting), ...how });
+    return this.result(id, { ...awaiting, ...(how.queue !== undefined && { queue: how.queue }) });
+  }
+
+  /**
+   * What a task returned, once it is done, as `call` has it: of one that was published with `keepResult`, or into a
+   * queue that keeps results. @throws as `call`
+   */
+  async result(id: string, { queue, ...how }: ResultOf = {}): Promise<Json | undefined> {
+    const { answerOf } = await import("./calls/answer.ts");
+    return answerOf({ broker: await this.broker(queue), clock: this.#clock }, id, how);
+  }
+
+  /** Calls that are made at the same time and waited for together: `group().add(…).onComplete(…).run()`. */
+  group(): Group {
+    return new Group(async (calls, tell, options) => {
+      const { runGroup } = await import("./calls/group-run.ts");
+      const queueOf = async (queue?: string): Promise<GroupQueue> => ({
+        broker: await this.broker(queue),
+        clock: this.#clock,
+        publisher: await this.#publisher(queue),
+      });
+      return runGroup(queueOf, calls, { ...options, tell });
+    });
   }
 
   /** Drains queues and resolves when nothing can be claimed any more or a limit is reached. Never rejects for one queue's fault. */

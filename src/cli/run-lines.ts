@@ -123,6 +123,8 @@ function findingLine(at: string, finding: Finding, verbose: boolean): string | u
       return `${at}: task ${finding.id} is dead: ${printable(finding.reason)}`;
     case "newer":
       return `${at}: task ${finding.id} was written by a newer memq and is left alone`;
+    case "unkept":
+      return `${at}: task ${finding.id} is done, but there is no room for its result`;
     case "missing":
       // Purged and refused tasks leave their names in lists; what a server threw away is told as a loss.
       return verbose ? `${at}: ${String(finding.count)} listed tasks were gone` : undefined;

@@ -110,7 +110,11 @@ export const QUEUE_SETTINGS = {
   },
   log: { type: PATH, doc: "File that gets a line per task, and what handlers log." },
   ping: { type: HTTP_URL, doc: "Address of a monitor: a run calls `URL/start`, then `URL` or `URL/fail`." },
-  results: { type: KEEPING, default: "off", doc: "How long the results of tasks are kept.", ahead: true },
+  results: {
+    type: KEEPING,
+    default: "off",
+    doc: "How long the results of tasks are kept, in memcached at most 30 days. Without it: only of tasks that somebody waits for.",
+  },
   "on-result": {
     type: PATH,
     doc: "Module that is called after each attempt: its default export, or `onResult`.",

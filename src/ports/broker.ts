@@ -142,10 +142,12 @@ export type Idle =
   | { readonly kind: "held"; readonly count: number; readonly nextDueAt?: number }
   | { readonly kind: "due"; readonly at: number };
 
-/** What a broker met on its way to a claim, to be counted and said. */
+/** What a broker met on its way to a claim, or a run with it, to be counted and said. */
 export type Finding =
   | { readonly kind: "buried"; readonly id: string; readonly reason: string }
   | { readonly kind: "newer"; readonly id: string }
+  /** It is done, and its result was to be kept, but there was no room for it. */
+  | { readonly kind: "unkept"; readonly id: string }
   | { readonly kind: "missing"; readonly count: number };
 
 export interface StartOptions {

@@ -20,6 +20,8 @@ export interface PublishOptions {
   readonly retries?: number;
   /** For one attempt, instead of the queue's. */
   readonly timeout?: number | string;
+  /** Its result is kept for at least this long after it is done, even where the queue keeps none. */
+  readonly keepResult?: number | string;
 }
 
 const OPTION_NAMES: Readonly<Record<keyof PublishOptions, true>> = {
@@ -30,6 +32,7 @@ const OPTION_NAMES: Readonly<Record<keyof PublishOptions, true>> = {
   onDuplicate: true,
   retries: true,
   timeout: true,
+  keepResult: true,
 };
 
 /** What `PublishOptions` may hold. */
@@ -57,7 +60,8 @@ export function makeDraft(call: Call, options: PublishOptions, nowMs: number): D
   if (options.key !== undefined) draft.key = checkedKey(options.key);
   if (options.onDuplicate === "replace") draft.onDuplicate = "replace";
   if (options.retries !== undefined) draft.retries = checkedRetries(options.retries);
-  if (options.timeout !== undefined) draft.timeoutMs = checkedTimeout(options.timeout);
+  if (options.timeout !== undefined) draft.timeoutMs = checkedSpan("timeout", options.timeout);
+  if (options.keepResult !== undefined) draft.resultMs = checkedSpan("keepResult", options.keepResult);
   return checkedCall(draft);
 }
 
@@ -153,8 +157,8 @@ function checkedRetries(retries: number): number {
   );
 }
 
-function checkedTimeout(timeout: number | string): number {
-  const ms = durationMs(timeout);
+function checkedSpan(name: string, span: number | string): number {
+  const ms = durationMs(span);
   if (ms > 0) return ms;
-  throw new MemqError("ARGS_INVALID", "a timeout is longer than 0");
+  throw new MemqError("ARGS_INVALID", `${name === "timeout" ? "a timeout" : name} is longer than 0`);
 }

@@ -5,6 +5,7 @@ import type { Listener } from "../telemetry/events.ts";
 import { verbOf, type Outcome } from "../task/outcome.ts";
 import type { Json } from "../task/task.ts";
 import type { Dispatcher, Ending } from "./dispatcher.ts";
+import { keepOf, type KeepingParts } from "./keeping.ts";
 import { proceed } from "./proceed.ts";
 import type { Target } from "./registry.ts";
 import { decide, maxAttempts, type RetryPolicy } from "./retry-policy.ts";
@@ -12,7 +13,7 @@ import type { Recorded, Settler } from "./settler.ts";
 import { RunEnded, type UnderWay } from "./under-way.ts";
 
 /** What every attempt of a queue's run works with. */
-export interface AttemptParts {
+export interface AttemptParts extends KeepingParts {
   readonly broker: Broker;
   readonly dispatcher: Dispatcher;
   readonly settler: Settler;
@@ -112,7 +113,9 @@ function end(parts: AttemptParts, claim: Claim, { ending, plan, ms }: Ended): Pr
   const { task } = claim;
   // What JSON cannot carry is nobody's loss here: the value is only shown.
   const event = { kind: "done", queue: parts.broker.queue, task, ms, result: ending.value as Json } as const;
-  return parts.settler.add({ claim, outcome: DONE, event }, plan.atOnce || ms >= GROUPED_UP_TO_MS);
+  const keep = keepOf(claim, { value: ending.value, ms }, parts);
+  const recorded = { claim, outcome: DONE, event, ...(keep && { keep }) };
+  return parts.settler.add(recorded, plan.atOnce || ms >= GROUPED_UP_TO_MS);
 }
 
 interface Failed {

@@ -6,7 +6,8 @@ import { MAX_TIMER_MS, type Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
 import { attempt, type AttemptParts } from "./attempt.ts";
 import type { Budget, LimitReached } from "./budget.ts";
-import { Dispatcher, type CallWatch } from "./dispatcher.ts";
+import { Dispatcher, type CallWatch, type DispatcherPlace } from "./dispatcher.ts";
+import type { KeepingParts } from "./keeping.ts";
 import { leavePace } from "./pace.ts";
 import { proceed } from "./proceed.ts";
 import type { Registry } from "./registry.ts";
@@ -16,7 +17,7 @@ import { Supply } from "./supply.ts";
 import { RunEnded, UnderWay } from "./under-way.ts";
 
 /** What one run of one queue needs. */
-export interface BatchParts {
+export interface BatchParts extends KeepingParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly tell: Listener;
@@ -77,8 +78,7 @@ export async function drain(parts: BatchParts): Promise<BatchEnd> {
   setMaxListeners(0, parts.stop); // all queues of a run share it: many listeners are no leak
   const registry = await unlessStopped(parts.registry(), parts.stop);
   if (registry === undefined) return "stopped";
-  const { queue } = parts.broker;
-  const dispatcher = new Dispatcher(registry, { queue, say: parts.say, watch: parts.stays?.watch });
+  const dispatcher = new Dispatcher(registry, placeOf(parts));
   // A class that cannot be made stops the run before it takes a task.
   dispatcher.prepare(parts.className);
   parts.stays?.onReady?.();
@@ -113,6 +113,13 @@ function nothingToDo(depth: Depth, nowMs: number): BatchEnd | undefined {
   if (depth.delayed === 0) return "empty";
   return (depth.nextDueAt ?? 0) > nowMs ? "due" : undefined;
 }
+
+const placeOf = ({ broker, say, stays }: BatchParts): DispatcherPlace => ({
+  queue: broker.queue,
+  say,
+  report: (claim, progress) => broker.results.report(claim, progress),
+  watch: stays?.watch,
+});
 
 class Batch {
   readonly #parts: BatchParts;

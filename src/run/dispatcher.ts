@@ -4,7 +4,7 @@ import { MAX_TIMER_MS } from "../ports/clock.ts";
 import { formatDuration } from "../task/duration.ts";
 import type { Task } from "../task/task.ts";
 import type { Registry, Target } from "./registry.ts";
-import { RunningCall } from "./running-call.ts";
+import { RunningCall, type CallPlace } from "./running-call.ts";
 import { contextStore, type HandlerContext } from "./task-context.ts";
 import { harmless } from "./thrown.ts";
 import { within } from "./within.ts";
@@ -28,9 +28,7 @@ export interface CallWatch {
 }
 
 /** What a dispatcher needs to know besides the handlers. */
-export interface DispatcherPlace {
-  readonly queue: string;
-  readonly say: (line: string) => void;
+export interface DispatcherPlace extends CallPlace {
   readonly watch?: CallWatch | undefined;
 }
 

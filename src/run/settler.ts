@@ -84,7 +84,10 @@ export class Settler {
 
   #tell({ claim, event }: Recorded, answer: Settled | undefined): void {
     const { broker, tell } = this.#parts;
-    tell(answer === "settled" ? event : { kind: "leaseLost", queue: broker.queue, task: claim.task });
+    const { queue } = broker;
+    const isSettled = answer === "settled" || answer === "unkept";
+    tell(isSettled ? event : { kind: "leaseLost", queue, task: claim.task });
+    if (answer === "unkept") tell({ kind: "finding", queue, finding: { kind: "unkept", id: claim.task.id } });
   }
 }
 

@@ -11,6 +11,11 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** One line on the run's stderr, with the task's id. */
   readonly log: (line: string) => void;
+  /**
+   * Says how far the task is: `progress(3, 10)`, for `memq show`, `memq status` and whoever waits for it. It returns at once, keeps the
+   * latest word of each fifth of a second, and never fails the task; what is no finite number is not told.
+   */
+  readonly progress: (done: number, total?: number) => void;
 }
 
 /** The context as the run sees it. */

@@ -53,6 +53,8 @@ function foundText(event: Extract<RunEvent, { readonly kind: "finding" | "loss" 
       return `${finding.id} is dead: ${finding.reason}`;
     case "newer":
       return `${finding.id} was written by a newer memq and is left alone`;
+    case "unkept":
+      return `${finding.id} is done, but there is no room for its result`;
     case "missing":
       return `${String(finding.count)} listed tasks were gone`;
   }

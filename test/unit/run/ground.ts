@@ -55,6 +55,7 @@ export function partsOf(
     policy: { waitsMs: [10_000, 60_000] },
     timeoutMs: 60_000,
     concurrency: 1,
+    maxResultBytes: 100_000,
     budget: new Budget(limits, clock),
     stop: new AbortController().signal,
     graceMs: 60_000,

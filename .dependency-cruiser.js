@@ -42,6 +42,7 @@ const mayImport = {
     "config",
     "cron",
     "doctor",
+    "calls",
     "publish",
     "run",
     "schedule",

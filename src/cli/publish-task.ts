@@ -31,6 +31,11 @@ const OPTIONS: Options = {
   "json-args": { doc: "parse each argument as JSON (default: strings)" },
   retries: { value: "N", doc: "attempts after the first, instead of the queue's" },
   timeout: { value: "D", doc: "for one attempt, instead of the queue's" },
+  wait: {
+    short: "w",
+    value: "30s",
+    doc: "wait until a run has done it: print its result alone (the id goes to stderr)",
+  },
   now: { doc: "run it here and now, unqueued, to try a handler" },
   "dry-run": { doc: "show what would be published" },
 };
@@ -48,7 +53,7 @@ const COMMAND: Command = {
     `publish-task closeOrder 42 --delay 20m --key order:42`,
     `publish-task push --queue push --from users.txt`,
     `publish-task push --from users.txt.gz --bulk spring --errors refused.ndjson`,
-    `publish-task --json-args add 1 2`,
+    `publish-task --json-args add 1 2 --wait 30s`,
   ],
 };
 
@@ -74,6 +79,9 @@ async function publishAs(session: Session, to: PublishTo): Promise<number> {
   if (parsed.flag("dry-run")) return (await import("./dry-run.ts")).showCall(session, call, to);
   const count = wholeNumber(parsed, "count", 1);
   if (count !== undefined) return (await import("./bulk.ts")).publishCount(session, call, to);
+  const wait = span(parsed, "wait");
+  if (wait !== undefined)
+    return (await import("./awaited-call.ts")).callAndWait(session, call, { ...to, wait });
   return publishOne(session, call, to);
 }
 
@@ -88,6 +96,7 @@ const classOf = (call: Call): { class?: string } => (call.class === undefined ? 
 // Options that say different things about where the call comes from or goes to.
 const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ["from", "count"],
+  ...["from", "count", "now", "dry-run"].map((name) => ["wait", name] as const),
   ["bulk", "dry-run"],
   ["from", "stdin"],
   ["from", "now"],

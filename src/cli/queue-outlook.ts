@@ -1,5 +1,7 @@
 import type { RunRecord } from "../host/run-record.ts";
 import type { Depth, Loss } from "../ports/broker.ts";
+import type { Progress } from "../task/result.ts";
+import type { TaskRecord } from "../task/task.ts";
 import { formatDuration } from "../task/duration.ts";
 import { localTime } from "../telemetry/local-time.ts";
 import { lossText } from "../telemetry/loss-text.ts";
@@ -25,6 +27,14 @@ export interface QueueView {
   readonly concurrency: number;
   /** What was lost, and no run has told yet. Default: nothing. */
   readonly losses?: readonly Loss[];
+  /** Tasks that run and say how far they are; some, where there are many. Default: none. */
+  readonly underWay?: readonly UnderWayTask[];
+}
+
+/** A running task and how far it says it is. */
+export interface UnderWayTask {
+  readonly record: TaskRecord;
+  readonly progress: Progress;
 }
 
 // A queue that is worked off within this time is nobody's concern.

@@ -16,6 +16,7 @@ export interface Seen {
   readonly every: readonly (number | string)[];
   /** What was lost, and no run has told yet. */
   readonly losses?: readonly Loss[];
+  readonly underWay?: QueueView["underWay"];
 }
 
 /** When runs start: by `every`, else by the lines that `memq crontab install` wrote, which are read once. */
@@ -29,9 +30,12 @@ export function cadenceReader(
 }
 
 /** A queue as this host sees it. What the host may not read is as if it knew nothing: nor that runs are late. */
-export function viewOf(queue: QueueConfig, { depth, nowMs, every, losses = [] }: Seen): QueueView {
+export function viewOf(
+  queue: QueueConfig,
+  { depth, nowMs, every, losses = [], underWay = [] }: Seen,
+): QueueView {
   const { maxRuns, concurrency } = queue;
-  const about = { depth, nowMs, maxRuns, concurrency, losses };
+  const about = { depth, nowMs, maxRuns, concurrency, losses, underWay };
   const memory = memoryOf(queue, nowMs);
   if (memory === undefined) {
     return { ...about, records: [], working: 0, lastRunAt: undefined, nextTick: undefined };

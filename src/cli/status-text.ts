@@ -7,7 +7,9 @@ import type { Io } from "./io.ts";
 import { counted, isoTime } from "./printable.ts";
 import { localTime } from "../telemetry/local-time.ts";
 import { outlook, clearIn, type QueueView } from "./queue-outlook.ts";
+import { progressJson, progressText } from "./progress-text.ts";
 import { brokerJson, brokerText, type Answers } from "./queues.ts";
+import { callText } from "./task-text.ts";
 
 /** The queues that were asked, and what is known of those that answered. */
 export interface Status {
@@ -46,7 +48,8 @@ function statusTable(status: Status, io: Io): string {
   const workers = status.views.answers.flatMap(({ queue, value: { workers: living = 0 } }) =>
     living === 0 ? [] : [`queue ${queue.name} has ${counted(living, "worker")}`],
   );
-  return [heading(headings, io), ...lines, ...pauses, ...workers].join("\n");
+  const underWay = status.views.answers.flatMap(({ queue, value }) => underWayLines(queue, value));
+  return [heading(headings, io), ...lines, ...pauses, ...workers, ...underWay].join("\n");
 }
 
 function depthCells(depth: Depth | undefined, nowMs: number): readonly string[] {
@@ -70,6 +73,14 @@ function pauseLine(queue: string, depth: Depth, nowMs: number): readonly string[
     : "until it is resumed";
   return [`queue ${queue} is paused ${until}`];
 }
+
+const CALL_WIDTH = 60;
+
+const underWayLines = (queue: QueueConfig, { underWay = [] }: QueueView): readonly string[] =>
+  underWay.map(
+    ({ record, progress }) =>
+      `queue ${queue.name}: task ${record.id} ${callText({ queue, record }, CALL_WIDTH)} is at ${progressText(progress)}`,
+  );
 
 /** The same for programs. */
 export function statusJson(status: Status): object {
@@ -95,6 +106,10 @@ function viewJson(view: QueueView): object {
     ...(view.lastRunAt !== undefined && { lastRunAt: isoTime(view.lastRunAt) }),
     ...(clearInMs !== undefined && { clearInMs: Math.round(clearInMs) }),
     matters: outlook(view),
+    underWay: (view.underWay ?? []).map(({ record, progress }) => ({
+      id: record.id,
+      ...progressJson(progress),
+    })),
   };
 }
 

@@ -168,7 +168,7 @@ export interface Settlement {
 
 /**
  * "lost": the lease had ended, and another owner has or had the task; this outcome was not recorded. "unkept": it is
- * settled, but what was to be kept of it found no room.
+ * settled, but what was to be kept of it found no room, or only without its value.
  */
 export type Settled = "settled" | "lost" | "unkept";
 

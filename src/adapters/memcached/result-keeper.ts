@@ -30,6 +30,8 @@ interface Candidate {
   readonly cas: bigint;
   /** What stood there before. */
   readonly before?: Item | undefined;
+  /** It stands without its value, for want of room. */
+  readonly isBrief?: true;
 }
 
 type Kept = Candidate | "full" | "others" | undefined;
@@ -80,7 +82,8 @@ export class ResultKeeper {
     const { task, keep } = writing;
     const why = `memcached at ${this.#parts.session.wire.server} had no room for its value`;
     const brief = this.#writing(task, { ...keep, text: withoutValue(keep.text, why) });
-    return this.#settle(brief, (await this.#parts.session.sure(adding(brief))).answer);
+    const rest = await this.#settle(brief, (await this.#parts.session.sure(adding(brief))).answer);
+    return typeof rest === "object" ? { ...rest, isBrief: true } : rest;
   }
 
   async #settle(writing: Writing, first: Known | undefined): Promise<Kept> {
@@ -121,10 +124,13 @@ class KeptResults {
     );
     await this.#parts.session.surely(withdrawn.map(withdrawing));
     return settled.map((answer, at) =>
-      answer === "settled" && typeof this.#kept[at] === "string" ? "unkept" : answer,
+      answer === "settled" && isLacking(this.#kept[at]) ? "unkept" : answer,
     );
   }
 }
+
+const isLacking = (kept: Kept): boolean =>
+  typeof kept === "object" ? kept.isBrief === true : kept !== undefined;
 
 const adding = ({ key, value, ttlSeconds }: Writing): Operation => ({ kind: "add", key, value, ttlSeconds });
 

@@ -1,12 +1,15 @@
 import { MemqError } from "../../errors.ts";
 import { formatDuration } from "../../task/duration.ts";
+import type { Progress } from "../../task/result.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { columns } from "../columns.ts";
 import { printable, printableLines } from "../printable.ts";
 import { localTime } from "../../telemetry/local-time.ts";
-import { chooseQueues } from "../queues.ts";
+import { doneJson, doneText, locateOrDone } from "../done-task.ts";
+import { progressJson, progressText } from "../progress-text.ts";
+import { chooseQueues, type Choice } from "../queues.ts";
 import type { Session } from "../shell.ts";
-import { locate, readTarget } from "../targets.ts";
+import { readTarget } from "../targets.ts";
 import { callText, recordJson, type QueuedRecord } from "../task-text.ts";
 
 /** `memq show`: everything about one task, wherever it is. */
@@ -15,14 +18,25 @@ export async function show(session: Session): Promise<number> {
   const [name, ...more] = target.kind === "all" ? [] : target.names;
   if (name === undefined || more.length > 0) throw new MemqError("USAGE", "memq show takes one id, or --key");
   const choice = chooseQueues(session);
-  const found = await locate(choice, name);
-  session.print(
-    session.parsed.flag("json") ? JSON.stringify(recordJson(found)) : taskText(found, Date.now()),
-  );
+  const found = await locateOrDone(choice, name);
+  const asJson = session.parsed.flag("json");
+  if ("result" in found)
+    session.print(asJson ? JSON.stringify(doneJson(found)) : doneText(found, Date.now()));
+  else session.print(await shown(choice, found, asJson));
   return choice.exit;
 }
 
-function taskText(found: QueuedRecord, nowMs: number): string {
+async function shown({ memq }: Choice, found: QueuedRecord, asJson: boolean): Promise<string> {
+  const { queue, record } = found;
+  const progress =
+    record.state === "running"
+      ? (await (await memq.broker(queue.name)).results.progress([record.id])).get(record.id)
+      : undefined;
+  if (!asJson) return taskText(found, progress, Date.now());
+  return JSON.stringify({ ...recordJson(found), ...(progress && { progress: progressJson(progress) }) });
+}
+
+function taskText(found: QueuedRecord, progress: Progress | undefined, nowMs: number): string {
   const { queue, record } = found;
   const lines = columns([
     ["id", record.id],
@@ -30,6 +44,9 @@ function taskText(found: QueuedRecord, nowMs: number): string {
     ["state", stateText(record, nowMs)],
     ["task", callText(found, Infinity)],
     ["attempts", String(record.attempts)],
+    ...(progress === undefined
+      ? []
+      : [["progress", `${progressText(progress)}, said ${localTime(progress.at)}`]]),
     ...optionRows(record),
     ...(record.error === undefined ? [] : [["error", indented(record.error)]]),
   ]);

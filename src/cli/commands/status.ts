@@ -1,7 +1,8 @@
 import { EXIT, MemqError, worstExit, type ExitCode } from "../../errors.ts";
 import { warningsOf } from "../../telemetry/warnings.ts";
+import type { Broker } from "../../ports/broker.ts";
 import { assertNoWords } from "../options.ts";
-import { lateText, type QueueView } from "../queue-outlook.ts";
+import { lateText, type QueueView, type UnderWayTask } from "../queue-outlook.ts";
 import { cadenceReader, viewOf } from "../queue-views.ts";
 import { askQueues, chooseQueues, complainOfQueues, type Choice } from "../queues.ts";
 import type { Session } from "../shell.ts";
@@ -29,9 +30,22 @@ async function lookAt({ memq, queues }: Choice, everyOf: ReturnType<typeof caden
   const views = await askQueues(memq, queues, async (broker, queue) => {
     const [depth, every] = await Promise.all([broker.depth(), everyOf(queue)]);
     const losses = await broker.losses({ keep: true });
-    return viewOf(queue, { depth, nowMs: Date.now(), every, losses });
+    const underWay = depth.running === 0 ? [] : await underWayAt(broker);
+    return viewOf(queue, { depth, nowMs: Date.now(), every, losses, underWay });
   });
   return { queues, views, nowMs: Date.now() };
+}
+
+// More say nothing that could be read.
+const MOST_UNDER_WAY = 100;
+
+async function underWayAt(broker: Broker): Promise<readonly UnderWayTask[]> {
+  const { tasks } = await broker.list("running", { limit: MOST_UNDER_WAY });
+  const said = await broker.results.progress(tasks.map(({ id }) => id));
+  return tasks.flatMap((record) => {
+    const progress = said.get(record.id);
+    return progress === undefined ? [] : [{ record, progress }];
+  });
 }
 
 const lateTexts = (view: QueueView): readonly string[] => [lateText(view)].flatMap((text) => text ?? []);

@@ -1,9 +1,10 @@
 import { MemqError } from "../../errors.ts";
 import { ticksOf } from "../../cron/ticks.ts";
+import { locateOrDone, whyDone } from "../done-task.ts";
 import { chooseQueues, type Choice } from "../queues.ts";
 import { cadenceReader, viewOf } from "../queue-views.ts";
 import type { Session } from "../shell.ts";
-import { locate, readTarget } from "../targets.ts";
+import { readTarget } from "../targets.ts";
 import type { QueuedRecord } from "../task-text.ts";
 import { whyText, type Circumstances } from "../why-text.ts";
 import { QueueRuns } from "../../host/queue-runs.ts";
@@ -14,9 +15,10 @@ export async function why(session: Session): Promise<number> {
   const [name, ...more] = target.kind === "all" ? [] : target.names;
   if (name === undefined || more.length > 0) throw new MemqError("USAGE", "memq why takes one id, or --key");
   const choice = chooseQueues(session);
-  const found = await locate(choice, name);
-  const text = whyText(await circumstances(session, choice, found));
-  const { id, state } = found.record;
+  const found = await locateOrDone(choice, name);
+  const isDone = "result" in found;
+  const text = isDone ? whyDone(found) : whyText(await circumstances(session, choice, found));
+  const { id, state } = isDone ? { ...found.result, state: "done" } : found.record;
   const json = { id, queue: found.queue.name, state, why: text };
   session.print(session.parsed.flag("json") ? JSON.stringify(json) : text);
   return choice.exit;

@@ -158,10 +158,9 @@ const askedFromOf = ({ connection }: StoredQueue, { id }: FrontRow): number | nu
     .asked_from;
 
 function hold(queue: StoredQueue, holder: number, rows: readonly FrontRow[]): void {
-  const { connection } = queue;
-  const others = holdInRanges(connection, { id: holder, queue: queue.number() }, rows);
+  const others = holdInRanges(queue, holder, rows);
   if (others.length === 0) return;
-  connection.run(
+  queue.connection.run(
     `UPDATE task SET state = ?, holder = ?, claims = claims + 1
      WHERE id IN (SELECT value FROM json_each(?))`,
     STATE.running,

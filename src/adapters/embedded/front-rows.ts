@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import type { RowRange } from "./held-ranges.ts";
 import { STATE } from "./schema.ts";
 
 /** A task that could be claimed, as stored. */
@@ -21,10 +22,13 @@ interface Stretch {
   /** The row before them. */
   readonly after: { readonly at: number; readonly id: number } | undefined;
   readonly passed: ReadonlySet<number>;
+  /** Ranges to leave out. */
+  readonly held?: readonly RowRange[];
   readonly limit: number;
 }
 
 const PASSING = "AND id NOT IN (SELECT value FROM json_each(?))";
+const OUTSIDE = "AND id NOT BETWEEN ? AND ? ";
 
 // What was never touched since it was published, as most of them, is told by its place alone.
 const TOUCHED = `iif(state = 0 AND suspect = 0 AND born = at AND attempts = 0 AND claims = 0 AND key IS NULL, NULL,
@@ -50,11 +54,12 @@ interface InLines {
 
 /** The next rows that `state`, a condition with a time in it, is true of. */
 export function frontRows(connection: Connection, state: string, stretch: Stretch): readonly FrontRow[] {
-  const { number, untilMs, after, passed, limit } = stretch;
-  const passing = passed.size === 0 ? "" : PASSING;
+  const { number, untilMs, after, passed, held = [], limit } = stretch;
+  const passing = OUTSIDE.repeat(held.length) + (passed.size === 0 ? "" : PASSING);
   const values = [
     number,
     untilMs,
+    ...held.flatMap(({ first, last }) => [first, last]),
     ...(passed.size === 0 ? [] : [JSON.stringify([...passed])]),
     after?.at ?? -1,
     after?.id ?? -1,

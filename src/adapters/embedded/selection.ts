@@ -1,6 +1,6 @@
 import type { Task } from "../../task/task.ts";
 import { frontRows, type FrontRow } from "./front-rows.ts";
-import { countRanges, HELD_IN_RANGE } from "./held-ranges.ts";
+import { heldIn, type RowRange } from "./held-ranges.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
@@ -27,7 +27,6 @@ const MAX_CLAIM_CHARS = 8_000_000;
 const FIRST_STEP = 64;
 
 const WAITING = "state = 0 AND suspect = 0 AND at <= ?";
-const FREE = `${WAITING} AND NOT ${HELD_IN_RANGE}`;
 const SUSPECT = "state = 0 AND suspect = 1 AND at <= ?";
 const DUE = "state = 1 AND at <= ?";
 /** The suspects of a queue: started by an owner that died, to be run with nothing beside them. */
@@ -40,8 +39,8 @@ export const suspects =
 export const front =
   (queue: StoredQueue, number: number, nowMs: number): Fetch =>
   (limit, passed) => {
-    const state = countRanges(queue.connection, number) > 0 ? FREE : WAITING;
-    const waiting = reach(queue, state, { number, untilMs: FOR_EVER, limit, passed });
+    const held = heldIn(queue.connection, number);
+    const waiting = reach(queue, WAITING, { number, untilMs: FOR_EVER, limit, passed, held });
     const due = reach(queue, DUE, { number, untilMs: nowMs, limit, passed });
     // Of a list that was cut, more may stand before the later rows of the other.
     return upTo(due.cutAt, upTo(waiting.cutAt, merge(waiting.rows, due.rows, limit)));
@@ -52,6 +51,8 @@ interface Span {
   readonly untilMs: number;
   readonly limit: number;
   readonly passed: ReadonlySet<number>;
+  /** What owners hold in ranges, where such rows can be met. */
+  readonly held?: readonly RowRange[];
 }
 
 interface Reach {

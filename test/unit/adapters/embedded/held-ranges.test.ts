@@ -94,6 +94,17 @@ describe("a claim of neighbours", () => {
     expect((await other.claim({ limit: 9, atOnce: 1 })).idle).toEqual({ kind: "held", count: 2 });
   });
 
+  test("is passed by, whosever it is, and what is left between them is found", async () => {
+    const ids = await keep(owner, ...series("a", 12).map((name) => named(name)));
+    const second = await queue.open();
+    const third = await queue.open();
+    const claims = await takeCount(owner, 4);
+    await takeCount(second, 4);
+    await owner.release(claims.slice(1, 3));
+    const found = await take(third, 4);
+    expect(found.map(({ task }) => task.id)).toEqual([ids[1], ids[2], ids[8], ids[9]]);
+  });
+
   test("of tasks with keys is noted in their rows, where whoever looks for a key reads it", async () => {
     await keep(owner, named("a", { key: "k" }), named("b"), named("c"));
     await takeCount(owner, 3);

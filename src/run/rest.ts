@@ -1,7 +1,8 @@
 import type { Broker } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 
-// A broker whose wait ends at once, for something that this owner cannot claim, is asked less and less often.
+// A broker whose wait ends at once again and again, for something that this owner cannot claim, is asked less and
+// less often. Once is nothing: another owner was faster.
 const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -15,8 +16,8 @@ export interface RestParts {
 export class Rest {
   readonly #parts: RestParts;
   #waking: AbortController | undefined;
-  /** How long the next rest begins with doing nothing: the last one ended at once, and brought nothing. */
-  #pauseMs = 0;
+  /** How many rests in a row have ended at once, and brought nothing. */
+  #fruitless = 0;
 
   constructor(parts: RestParts) {
     this.#parts = parts;
@@ -26,12 +27,12 @@ export class Rest {
   async take(mostMs: number): Promise<void> {
     const { broker, clock } = this.#parts;
     const { signal } = (this.#waking = new AbortController());
-    if (this.#pauseMs > 0) await clock.until(clock.now() + this.#pauseMs, signal);
+    const pauseMs = pauseAfter(this.#fruitless);
+    if (pauseMs > 0) await clock.until(clock.now() + pauseMs, signal);
     const startedAtMs = clock.now();
     if (!signal.aborted) await broker.wait(startedAtMs + mostMs, signal);
     this.#waking = undefined;
-    const isShort = clock.now() - startedAtMs < SHORTEST_PAUSE_MS;
-    this.#pauseMs = isShort ? Math.min(Math.max(SHORTEST_PAUSE_MS, 2 * this.#pauseMs), LONGEST_PAUSE_MS) : 0;
+    this.#fruitless = clock.now() - startedAtMs < SHORTEST_PAUSE_MS ? this.#fruitless + 1 : 0;
   }
 
   /** The rest under way ends at once. */
@@ -41,6 +42,9 @@ export class Rest {
 
   /** Something could be claimed: the next rest need not begin with a pause. */
   wasWorthIt(): void {
-    this.#pauseMs = 0;
+    this.#fruitless = 0;
   }
 }
+
+const pauseAfter = (fruitless: number): number =>
+  fruitless < 2 ? 0 : Math.min(SHORTEST_PAUSE_MS * 2 ** (fruitless - 2), LONGEST_PAUSE_MS);

@@ -148,7 +148,7 @@ describe("an idle lane", () => {
       return looks;
     };
     const first = await asked();
-    expect(first).toBeLessThanOrEqual(3);
+    expect(first).toBeLessThanOrEqual(4); // once is nothing: another owner was faster
     for (let ms = 0; ms < 10_000; ms += 50) {
       await place.clock.advance(50);
       await new Promise(setImmediate);

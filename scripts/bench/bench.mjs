@@ -12,6 +12,7 @@ import { held } from "./trial.mjs";
 import { command } from "./trials/command.mjs";
 import { death } from "./trials/death.mjs";
 import { drain } from "./trials/drain.mjs";
+import { latency } from "./trials/latency.mjs";
 import { million } from "./trials/million.mjs";
 import { publish } from "./trials/publish.mjs";
 
@@ -20,7 +21,7 @@ const REPEATS = 3; // of what is short, and so more at the mercy of noise
 const FULL = { each: 1_000, drain: 100_000, many: 1_000_000, repeats: REPEATS };
 /** Wrong results show with small numbers too. */
 const SMOKE = { each: 20, drain: 600, many: 2_000, repeats: 1 };
-const TRIALS = { publish, drain, command, death, million };
+const TRIALS = { publish, drain, latency, command, death, million };
 const USAGE = 64;
 
 /** @typedef {ReturnType<typeof readOptions>} Options */

@@ -1,8 +1,10 @@
 // One measurement of one client in a process of its own, so that none warms up the next; its figures go to stdout.
 //   node measured.mjs CLIENT WHAT SETTING     SETTING is JSON: see Setting
 import { writeSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { jsonIn } from "./json.mjs";
 import { enter, nobody } from "./roll-call.mjs";
+import { argsOf } from "./task.mjs";
 
 /**
  * What all clients can do; each publishes and works off in the way that its own documentation recommends.
@@ -28,6 +30,10 @@ import { enter, nobody } from "./roll-call.mjs";
  * @property {number} count for a drain: that many at most, 0: all
  * @property {boolean} [together] says "ready", and begins at the first sign on stdin
  */
+
+const IDLE_MS = 25;
+/** On a clock that all processes share. */
+const upMs = () => Number(process.hrtime.bigint()) / 1e6;
 
 const [name = "", what = "", text = "{}"] = process.argv.slice(2);
 const setting = /** @type {Setting} */ (jsonIn(text));
@@ -70,6 +76,28 @@ const MEASUREMENTS = {
       stays: true,
     });
     return {};
+  },
+  /** Publishes one task after the other, with a pause before each: whoever waits for tasks is idle again. */
+  "publish-now-and-then": async (client) => {
+    const { first, count } = setting;
+    const sent = [];
+    for (let nth = first; nth < first + count; nth++) {
+      await pause(IDLE_MS);
+      sent.push([argsOf(nth)[0], upMs()]);
+      await client.publish(nth);
+    }
+    return { times: sent };
+  },
+  /** Waits for so many tasks. */
+  "work-as-they-come": async (client) => {
+    /** @type {[string, number][]} */
+    const arrived = [];
+    const handle = (/** @type {string} */ id) => {
+      arrived.push([id, upMs()]);
+    };
+    say({ ready: true });
+    await client.work({ handle, limit: setting.count, stays: true });
+    return { times: arrived };
   },
   waiting: async (client) => ({ waiting: await client.waiting?.() }),
 };

@@ -2,7 +2,14 @@ import { parseArgs } from "node:util";
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 
-export const TRIAL_NAMES = /** @type {const} */ (["publish", "drain", "command", "death", "million"]);
+export const TRIAL_NAMES = /** @type {const} */ ([
+  "publish",
+  "drain",
+  "latency",
+  "command",
+  "death",
+  "million",
+]);
 /** @typedef {typeof TRIAL_NAMES[number]} TrialName */
 
 export const HELP = `npm run bench -- [options]

@@ -13,12 +13,13 @@ import { until } from "./waiting.mjs";
 /** @typedef {import("./contenders.mjs").Contender} Contender */
 /** @typedef {import("./roll-call.mjs").RollCall} RollCall */
 /** @typedef {{ first?: number, count: number }} Span */
-/** @typedef {{ ms: number, beganAtMs: number, roll?: RollCall, peakMb?: number, waiting?: number }} Figures */
+/** @typedef {{ ms: number, beganAtMs: number, roll?: RollCall, peakMb?: number, waiting?: number, times?: [string, number][] }} Figures */
 
 const MEASURED = join(import.meta.dirname, "measured.mjs");
 const MUCH_MS = 300_000; // for a million tasks; other measurements get the usual time
 const MANY = 200_000;
 const ALL = 0; // said to a drain
+const WARM_UP = 5; // a worker that has never had a task compiles its way first
 /** A task of a dead consumer that nobody has got by then is not waited for. */
 export const RESCUE_WITHIN_MS = 15_000;
 
@@ -122,6 +123,20 @@ export class Place {
       peakMb: Math.max(...found.map(({ peakMb = 0 }) => peakMb)),
       count: found.reduce((sum, { roll }) => sum + (roll?.count ?? 0), 0),
     };
+  }
+
+  /**
+   * Milliseconds from the begin of a publish to the handler, for each of some tasks that are published now and then
+   * while another process waits for them.
+   * @param {{ count: number }} span
+   */
+  async latencies({ count }) {
+    const worker = this.#start("work-as-they-come", { count: count + WARM_UP });
+    await heard(worker, "ready");
+    const { times: sent = [] } = await this.#measured("publish-now-and-then", { count: count + WARM_UP });
+    await succeeded(worker);
+    const arrived = new Map(figuresOf(worker).times);
+    return sent.slice(WARM_UP).map(([id, atMs]) => (arrived.get(id) ?? Number.NaN) - atMs);
   }
 
   /** @throws when a task that was published since the last time did not arrive, or not once */

@@ -22,7 +22,7 @@ test("the benchmark's measurements come to right results with small numbers", { 
 });
 
 test.each([
-  ["--only", "drian", 'there is no "drian"; there are publish, drain, command, death, million'],
+  ["--only", "drian", 'there is no "drian"; there are publish, drain, latency, command, death, million'],
   ["--rounds", "0", '"0" is not a whole number from 1 to 99'],
   ["--peers", "nowhere", 'there is no folder "nowhere"'],
   ["--round", "3", "Unknown option '--round'"],

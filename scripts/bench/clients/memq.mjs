@@ -21,9 +21,10 @@ export async function connected({ folder }) {
       const { kept } = await memq.publishMany(callsOf(span));
       if (kept !== span.count) throw new Error(`${String(kept)} of ${String(span.count)} tasks were kept`);
     },
-    work: async ({ limit, ...work }) => {
+    work: async ({ limit, stays, ...work }) => {
       handle = work.handle;
-      const [queue] = (await memq.run(Number.isFinite(limit) ? { maxTasks: limit } : {})).queues;
+      const limits = Number.isFinite(limit) ? { maxTasks: limit } : {};
+      const [queue] = (await (stays ? memq.work(limits) : memq.run(limits))).queues;
       if (queue?.failure !== undefined) throw new Error(queue.failure.message);
       if (queue?.dead !== 0) throw new Error(`${String(queue?.dead)} tasks became dead letters`);
     },

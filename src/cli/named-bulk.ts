@@ -4,6 +4,8 @@ import type { PublishTo } from "../memq.ts";
 import { MAX_BULK_NAME_BYTES } from "../ports/bulks.ts";
 import { placeText, readPlace, type BulkPlace } from "../publish/bulk-place.ts";
 import type { BulkItem, BulkOutcome } from "../publish/publisher.ts";
+import { readCall } from "../task/call-text.ts";
+import type { Call } from "../task/task.ts";
 import { InputPrint } from "./input-print.ts";
 import type { BulkLine, InputPlace, Reading } from "./bulk-lines.ts";
 import type { Session } from "./shell.ts";
@@ -29,6 +31,7 @@ export class NamedBulk {
   readonly #to: PublishTo;
   readonly #print: InputPrint;
   readonly #start: BulkPlace | undefined;
+  readonly #then: Call | undefined;
   #place: Omit<BulkPlace, "print">;
   #version: string | undefined;
 
@@ -39,6 +42,8 @@ export class NamedBulk {
     this.name = name;
     this.#print = new InputPrint(JSON.stringify([reading.format, reading.method ?? null, to.class ?? null]));
     this.#start = place;
+    const then = session.parsed.text("then");
+    this.#then = then === undefined ? undefined : readCall(then);
     this.#place = place ?? START;
     this.#version = version;
     this.before = { kept, duplicate: this.#place.duplicate, refused: this.#place.refused };
@@ -95,18 +100,21 @@ export class NamedBulk {
   async end(): Promise<void> {
     const { by: _by, ...place } = this.#place;
     const print = this.#print.upTo(place.bytes);
-    await this.#step([], () => ({ ...place, print, at: Date.now() }));
+    await this.#step([], () => ({ ...place, print, at: Date.now() }), { isLast: true });
   }
 
   async #step(
     items: readonly BulkItem[],
     next: (outcomes: readonly BulkOutcome[]) => BulkPlace,
+    { isLast = false } = {},
   ): Promise<readonly BulkOutcome[]> {
     const memq = this.#session.openQueue();
     const part = {
       name: this.name,
       expected: this.#version,
       place: (outcomes: readonly BulkOutcome[]) => placeText(next(outcomes)),
+      then: this.#then,
+      isLast,
     };
     const { outcomes, version } = await memq.publishPart(items, part, this.#to);
     this.#version = version;

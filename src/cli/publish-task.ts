@@ -26,6 +26,10 @@ const OPTIONS: Options = {
     value: "NAME",
     doc: "with --from: can be gone on with after a kill, by the same command, and waited for with memq wait NAME",
   },
+  then: {
+    value: "CALL",
+    doc: "with --bulk: a task to publish, once, when all of the bulk is done, dead or cancelled",
+  },
   errors: { value: "FILE", doc: "with --from: a JSON object in FILE for each line that is refused" },
   stdin: { doc: "the one argument is standard input" },
   "json-args": { doc: "parse each argument as JSON (default: strings)" },
@@ -110,14 +114,22 @@ const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ["stdin", "json-args"],
 ];
 
+// Options that mean nothing without another.
+const COMPANIONS: readonly (readonly [string, string])[] = [
+  ["format", "from"],
+  ["bulk", "from"],
+  ["errors", "from"],
+  ["then", "bulk"],
+];
+
 function assertCompatible(parsed: Parsed): void {
   const given = (name: string): boolean => parsed.flag(name) || parsed.text(name) !== undefined;
   for (const [one, other] of EXCLUSIVE) {
     if (given(one) && given(other))
       throw new MemqError("USAGE", `--${one} and --${other} exclude each other`);
   }
-  for (const name of ["format", "bulk", "errors"]) {
-    if (given(name) && !given("from")) throw new MemqError("USAGE", `--${name} goes with --from`);
+  for (const [one, other] of COMPANIONS) {
+    if (given(one) && !given(other)) throw new MemqError("USAGE", `--${one} goes with --${other}`);
   }
   if (given("on-duplicate") && !given("key") && !given("from")) {
     throw new MemqError("USAGE", "--on-duplicate goes with --key");

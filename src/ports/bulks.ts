@@ -20,6 +20,12 @@ export interface Bulks {
    * room: then the bulk is as before, or `resume` brings it to the new place.
    */
   publish(drafts: readonly Draft[], step: BulkStep): Promise<BulkKept>;
+  /**
+   * Publishes what follows each bulk whose input is at its end and whose tasks are all done, dead or removed; answers
+   * how many. Once on a broker whose durability is "disk", whatever dies meanwhile; elsewhere at least once, under a
+   * key. Costs one read where nothing follows any bulk.
+   */
+  conclude(): Promise<number>;
   /** What has become of its tasks. Undefined: it was never begun, or is long over. */
   count(name: string): Promise<BulkCount | undefined>;
 }
@@ -40,6 +46,10 @@ export interface BulkStep {
   readonly expected: string | undefined;
   /** The new place, by the answers to the drafts; may be asked again; a few bytes. */
   readonly place: (answers: readonly Published[]) => string;
+  /** What follows the bulk: no key, no time. Undefined: as the steps before said. */
+  readonly then?: Draft | undefined;
+  /** The input is at its end. A step that keeps more opens the bulk again. Default false. */
+  readonly isLast?: boolean | undefined;
 }
 
 export interface BulkKept {

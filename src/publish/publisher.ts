@@ -38,6 +38,10 @@ export interface BulkPart {
   readonly expected: string | undefined;
   /** The place to write down, by the outcomes. */
   readonly place: (outcomes: readonly BulkOutcome[]) => string;
+  /** Published when the bulk is at its end and all of it is settled. Undefined: as the parts before said. */
+  readonly then?: Call | undefined;
+  /** The bulk is at its end. Default false. */
+  readonly isLast?: boolean | undefined;
 }
 
 /** What became of a part. */
@@ -88,7 +92,7 @@ async function publishBatch(
 
 async function publishPart(
   parts: PublisherParts,
-  { name, expected, place }: BulkPart,
+  { name, expected, place, then, isLast }: BulkPart,
   { items, options }: { readonly items: readonly BulkItem[]; readonly options: PublishOptions },
 ): Promise<PartReport> {
   const judged = judgeItems(parts, items, options);
@@ -96,7 +100,11 @@ async function publishPart(
     name,
     expected,
     place: (answered) => place(outcomesOf(judged, answered)),
+    ...(then !== undefined && { then: checkedDraft(parts, then, { options: {}, nowMs: parts.clock.now() }) }),
+    isLast,
   });
+  // Where all of it is settled by now, nobody else might come by.
+  if (isLast === true) await parts.broker.bulks.conclude();
   return { outcomes: outcomesOf(judged, answers), version };
 }
 

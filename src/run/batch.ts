@@ -100,7 +100,9 @@ function unlessStopped<T>(loading: Promise<T>, stop: AbortSignal): Promise<T | u
 }
 
 async function looked({ broker, clock, onNothing }: BatchParts): Promise<BatchEnd | undefined> {
-  const depth = await broker.depth();
+  // The run that settled the last task of a bulk may have died before it came to what follows.
+  const [seen, followed] = await Promise.all([broker.depth(), broker.bulks.conclude()]);
+  const depth = followed === 0 ? seen : await broker.depth();
   const nothing = nothingToDo(depth, clock.now());
   if (nothing !== undefined) onNothing?.(depth);
   return nothing;
@@ -164,6 +166,8 @@ class Batch {
     while (this.#failure === undefined) {
       const end = await this.#supply.open();
       if (end !== undefined) {
+        // What follows a bulk that is over by now is part of this run.
+        if (IDLE.includes(end) && (await this.#parts.broker.bulks.conclude()) > 0) continue;
         if (!this.#isStaying(end)) return end;
         await this.#supply.wait(LONGEST_REST_MS);
         continue;

@@ -2,6 +2,7 @@ import { bulkTaken } from "../../ports/bulks.ts";
 import type { BulkCount, BulkKept, Bulks, BulkState, BulkStep } from "../../ports/bulks.ts";
 import type { Draft } from "../../task/task.ts";
 import type { Bell } from "../../host/bell.ts";
+import { conclude } from "./conclusion.ts";
 import { encode, takeIn, type Ready } from "./publishing.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
@@ -40,9 +41,19 @@ export class EmbeddedBulks implements Bulks {
   async publish(drafts: readonly Draft[], step: BulkStep): Promise<BulkKept> {
     const { queue, bell } = await this.#open();
     const ready = drafts.map((draft) => encode(queue.codec, draft));
-    const kept = await queue.connection.write("synced", () => take(queue, ready, step));
+    const then = step.then === undefined ? null : queue.codec.encode(step.then);
+    const kept = await queue.connection.write("synced", () =>
+      take(queue, ready, { ...step, thenBody: then }),
+    );
     if (kept.answers.some(({ kind }) => kind === "kept")) bell.ring();
     return kept;
+  }
+
+  async conclude(): Promise<number> {
+    const { queue, bell } = await this.#open();
+    const count = await conclude(queue);
+    if (count > 0) bell.ring();
+    return count;
   }
 
   async count(name: string): Promise<BulkCount | undefined> {
@@ -59,15 +70,25 @@ function bulkRow(queue: StoredQueue, name: string): BulkRow | undefined {
   ) as BulkRow | undefined;
 }
 
-function take(queue: StoredQueue, ready: readonly Ready[], step: BulkStep): BulkKept {
+interface EncodedStep extends BulkStep {
+  readonly thenBody: string | null;
+}
+
+function take(queue: StoredQueue, ready: readonly Ready[], step: EncodedStep): BulkKept {
   const { id, version } = rowToMove(queue, step);
   const answers = takeIn(queue, ready, id);
+  const kept = answers.filter(({ kind }) => kind === "kept").length;
   queue.connection.run(
-    "UPDATE bulk SET version = ?, place = ?, kept = kept + ?, changed_at = ? WHERE id = ?",
+    `UPDATE bulk SET version = ?, place = ?, kept = kept + ?, changed_at = ?, ended = ?, concluded = ? AND concluded,
+       then_body = coalesce(?, then_body)
+     WHERE id = ?`,
     version + 1,
     step.place(answers),
-    answers.filter(({ kind }) => kind === "kept").length,
+    kept,
     queue.clock.now(),
+    step.isLast === true ? 1 : 0,
+    kept === 0 ? 1 : 0,
+    step.thenBody,
     id,
   );
   return { answers, version: String(version + 1) };
@@ -90,7 +111,8 @@ function rowToMove(queue: StoredQueue, { name, expected }: BulkStep): Pick<BulkR
 
 function forgetOld({ connection, clock }: StoredQueue): void {
   connection.run(
-    `DELETE FROM bulk WHERE changed_at < ? AND NOT EXISTS (SELECT 1 FROM task WHERE task.bulk = bulk.id)`,
+    `DELETE FROM bulk WHERE changed_at < ? AND (then_body IS NULL OR concluded = 1 OR ended = 0)
+       AND NOT EXISTS (SELECT 1 FROM task WHERE task.bulk = bulk.id)`,
     clock.now() - REMEMBERED_MS,
   );
 }

@@ -139,6 +139,11 @@ export const UPGRADES: readonly string[] = [
      total REAL,
      at INTEGER NOT NULL
    ) STRICT;`,
+  // Whoever has settled something looks for what is to follow: the index has next to nothing in it.
+  `ALTER TABLE bulk ADD COLUMN then_body TEXT;
+   ALTER TABLE bulk ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE bulk ADD COLUMN concluded INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX bulk_then ON bulk(queue) WHERE then_body IS NOT NULL AND concluded = 0;`,
 ];
 
 /** The version that this memq reads and writes. */

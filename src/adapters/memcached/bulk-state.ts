@@ -1,4 +1,5 @@
 import { MAX_BATCH } from "../../ports/broker.ts";
+import type { Call } from "../../task/task.ts";
 import { numberedName } from "./names.ts";
 
 /**
@@ -16,6 +17,17 @@ export interface StoredBulk {
   readonly open: number;
   /** Letters of each write, by which its writer knows it again. */
   readonly written: string;
+  /** What follows it. */
+  readonly then?: BulkThen;
+}
+
+/** A call that follows a bulk, and how far the bulk is. */
+export interface BulkThen {
+  readonly call: Call;
+  /** The input is at its end. */
+  readonly ended: boolean;
+  /** It was published. */
+  readonly concluded: boolean;
 }
 
 /** The names of the records that one publisher has added. */
@@ -27,7 +39,9 @@ export interface Series {
 }
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
-const BULK_VERSION = 1;
+const BULK_VERSION = 2;
+// Most bulks say nothing that the version before could not read.
+const PLAIN_VERSION = 1;
 
 /** The names of a series from a number up to, not with, another. */
 export const namesOf = ({ prefix }: Series, from: number, to: number): readonly string[] =>
@@ -47,31 +61,43 @@ export function namesBehind({ series }: StoredBulk): readonly string[] {
 
 export const encodeBulk = (bulk: StoredBulk): string =>
   JSON.stringify({
-    v: BULK_VERSION,
+    v: bulk.then === undefined ? PLAIN_VERSION : BULK_VERSION,
     e: bulk.epoch,
     p: bulk.place,
     k: bulk.kept,
     s: bulk.series.map(({ prefix, count, members }) => [prefix, count, members]),
     o: bulk.open,
     w: bulk.written,
+    ...(bulk.then !== undefined && { t: bulk.then }),
   });
 
 /** Undefined for bytes that are none of this version's. */
 export function decodeBulk(bytes: Buffer): StoredBulk | undefined {
-  let item: unknown;
-  try {
-    item = JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-  if (typeof item !== "object" || item === null) return undefined;
-  const { v, e, p, k, s, o, w } = item as Record<string, unknown>;
+  const { v, e, p, k, s, o, w, t } = membersIn(bytes);
+  const isKnown = v === PLAIN_VERSION || (v === BULK_VERSION && isThen(t));
   const texts = [e, p, w].every((text) => typeof text === "string");
-  if (v !== BULK_VERSION || !texts || !isCount(k) || !isCount(o) || !Array.isArray(s)) return undefined;
+  if (!isKnown || !texts || !isCount(k) || !isCount(o) || !Array.isArray(s)) return undefined;
   const series = s.map(readSeries);
   if (series.includes(undefined)) return undefined;
   const [epoch, place, written] = [e, p, w] as [string, string, string];
-  return { epoch, place, kept: k, series: series as Series[], open: o, written };
+  const bulk = { epoch, place, kept: k, series: series as Series[], open: o, written };
+  return v === PLAIN_VERSION ? bulk : { ...bulk, then: t as BulkThen };
+}
+
+/** Bytes that are none of ours have no members. */
+function membersIn(bytes: Buffer): Record<string, unknown> {
+  try {
+    const item: unknown = JSON.parse(bytes.toString("utf8"));
+    return typeof item === "object" && item !== null ? (item as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function isThen(value: unknown): value is BulkThen {
+  const { call, ended, concluded } = (value ?? {}) as Partial<BulkThen>;
+  const isCall = typeof call?.method === "string" && Array.isArray(call.args);
+  return isCall && typeof ended === "boolean" && typeof concluded === "boolean";
 }
 
 function readSeries(value: unknown): Series | undefined {

@@ -3,10 +3,11 @@ import { MemqError } from "../../errors.ts";
 import type { Published } from "../../ports/broker.ts";
 import { bulkTaken } from "../../ports/bulks.ts";
 import type { BulkCount, BulkKept, Bulks, BulkState, BulkStep } from "../../ports/bulks.ts";
-import type { Draft } from "../../task/task.ts";
+import type { Call, Draft } from "../../task/task.ts";
+import type { BulkConclusion } from "./bulk-conclusion.ts";
 import type { BulkLister } from "./bulk-lister.ts";
 import { namesBehind } from "./bulk-state.ts";
-import type { Series, StoredBulk } from "./bulk-state.ts";
+import type { BulkThen, Series, StoredBulk } from "./bulk-state.ts";
 import type { BulkStore, SeenBulk } from "./bulk-store.ts";
 import type { BulkTally } from "./bulk-tally.ts";
 import { bundlesOf } from "./bundles.ts";
@@ -30,6 +31,7 @@ interface BulkTools {
   readonly store: BulkStore;
   readonly lister: BulkLister;
   readonly tally: BulkTally;
+  readonly conclusion: BulkConclusion;
   /** Most tasks in one record. */
   readonly bundle: () => Promise<number>;
   /** Rung when tasks are listed. */
@@ -85,16 +87,26 @@ export class MemcachedBulks implements Bulks {
     const encoded = await encodeDrafts(this.#parts, drafts, answers);
     const { epoch } = (await this.#parts.control.readOrBegin()).control;
     const seen = await this.#expected(step, epoch);
+    const then = thenOf(step, seen?.bulk.then, encoded.length > 0);
+    if (then?.concluded === false && seen?.bulk.then?.concluded !== false)
+      await this.#tools.conclusion.expect(step.name);
     const series = this.#series(step.name, seen?.bulk);
     const parcels = await this.#parcels(series, this.#withoutKeys(encoded, answers));
     const added = await this.#add(epoch, parcels, answers);
-    const next = this.#next({ seen, epoch, series, added, parcels, place: step.place(answers) });
+    const place = step.place(answers);
+    const next = { ...this.#next({ seen, epoch, series, added, parcels, place }), ...(then && { then }) };
     const written = await this.#write(step.name, { seen, next, added });
     this.#seen.set(step.name, written);
     this.#prefixes.set(step.name, series.prefix);
     await this.#tools.lister.list(step.name, epoch, added);
     this.#tools.bell.ring();
     return { answers, version: String(written.cas) };
+  }
+
+  async conclude(): Promise<number> {
+    const count = await this.#tools.conclusion.conclude();
+    if (count > 0) this.#tools.bell.ring();
+    return count;
   }
 
   count(name: string): Promise<BulkCount | undefined> {
@@ -189,6 +201,19 @@ export class MemcachedBulks implements Bulks {
 function unlessFull(error: unknown): undefined {
   if (!(error instanceof MemqError) || error.code !== "QUEUE_FULL") throw error;
 }
+
+/** What follows the bulk from here on; what keeps more opens it again. */
+function thenOf(step: BulkStep, before: BulkThen | undefined, keepsMore: boolean): BulkThen | undefined {
+  const call = step.then === undefined ? before?.call : callOf(step.then);
+  if (call === undefined) return undefined;
+  return { call, ended: step.isLast === true, concluded: !keepsMore && before?.concluded === true };
+}
+
+const callOf = ({ class: className, method, args }: Draft): Call => ({
+  method,
+  args,
+  ...(className !== undefined && { class: className }),
+});
 
 /** What the next state of a bulk is made of. */
 interface NextStep {

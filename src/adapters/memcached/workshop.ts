@@ -6,6 +6,7 @@ import type { Codec } from "../../task/codec.ts";
 import type { Bulks } from "../../ports/bulks.ts";
 import type { Notes } from "../../ports/notes.ts";
 import type { Results } from "../../ports/results.ts";
+import { BulkConclusion } from "./bulk-conclusion.ts";
 import { BulkLister } from "./bulk-lister.ts";
 import { BulkStore } from "./bulk-store.ts";
 import { BulkTally } from "./bulk-tally.ts";
@@ -174,11 +175,11 @@ function publishing(
   const bundle = (): Promise<number> => size.now();
   const store = new BulkStore(parts);
   const lister = new BulkLister(parts, { store, ...stock });
-  return {
-    notes,
-    bulks: new MemcachedBulks(parts, { store, lister, tally: new BulkTally(parts, store), bundle, bell }),
-    publisher: new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle }),
-  };
+  const publisher = new Publisher(parts, { ...stock, keyed: new KeyedPublisher(parts, stock), bundle });
+  const tally = new BulkTally(parts, store);
+  const conclusion = new BulkConclusion(parts, { notes, store, tally, publisher });
+  const bulks = new MemcachedBulks(parts, { store, lister, tally, conclusion, bundle, bell });
+  return { notes, publisher, bulks };
 }
 
 function partsOf({ wire, queue, codec, clock, random, limits }: Plan): Parts {

@@ -1,8 +1,13 @@
 import type { BulkState } from "../../ports/bulks.ts";
+import type { Draft } from "../../task/task.ts";
 import type { Entry } from "./entry.ts";
 
-interface StoredBulk extends BulkState {
+/** A bulk as it stands. */
+export interface StoredBulk extends BulkState {
   readonly removed: number;
+  readonly then?: Draft | undefined;
+  readonly ended: boolean;
+  readonly concluded: boolean;
 }
 
 /** How far the bulks of a queue in memory are. */
@@ -11,6 +16,10 @@ export class BulkShelf {
 
   get(name: string): StoredBulk | undefined {
     return this.#bulks.get(name);
+  }
+
+  all(): readonly (readonly [string, StoredBulk])[] {
+    return [...this.#bulks];
   }
 
   put(name: string, bulk: StoredBulk): void {

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Broker } from "../../../src/ports/broker.ts";
-import type { BulkKept } from "../../../src/ports/bulks.ts";
+import type { BulkKept, BulkStep } from "../../../src/ports/bulks.ts";
 import type { Draft } from "../../../src/task/task.ts";
 import { buryNext, drain, finish, inSeconds, keep, named, series, start, take, takeOne } from "./ground.ts";
 import type { Fact } from "./ground.ts";
@@ -18,6 +18,10 @@ const step = (
 
 const drafts = (prefix: string, count: number): Draft[] => series(prefix, count).map((name) => named(name));
 const namesMet = async (owner: Broker): Promise<unknown[]> => (await drain(owner)).map(({ name }) => name);
+
+/** Of the bulk "b": to conclude it may be a step of its own. */
+const versionOf = async (owner: Broker, before: string): Promise<string> =>
+  (await owner.bulks.resume("b"))?.version ?? before;
 
 export function bulkFacts(fact: Fact): void {
   fact("a bulk that was never begun is unknown", async (_queue, owner) => {
@@ -116,6 +120,59 @@ export function bulkFacts(fact: Fact): void {
     expect(await owner.bulks.count("Frühling")).toMatchObject({ kept: 4, dead: 1, left: 0 });
     await owner.purge(["dead"]);
     expect(await owner.bulks.count("Frühling")).toMatchObject({ kept: 4, dead: 0, left: 0 });
+  });
+
+  const then: Draft = { method: "note", args: ["then"] };
+  const part = (owner: Broker, more: readonly Draft[], how: Partial<BulkStep> = {}): Promise<BulkKept> =>
+    owner.bulks.publish(more, { name: "b", expected: undefined, place: () => "p", ...how });
+
+  fact(
+    "what follows a bulk is published once, when its input is at its end and all is settled",
+    async (queue, owner) => {
+      const { version } = await part(owner, drafts("a", 2), { then });
+      expect(await owner.bulks.conclude()).toBe(0);
+      expect(await namesMet(owner)).toEqual(["a0", "a1"]);
+      expect(await owner.bulks.conclude()).toBe(0); // its publisher may go on
+      await part(owner, drafts("c", 3), { expected: version, isLast: true });
+      await finish(owner, await takeOne(owner));
+      const dead = await buryNext(owner);
+      const other = await queue.open();
+      expect(await other.bulks.conclude()).toBe(0);
+      const held = await takeOne(owner);
+      expect(await other.bulks.conclude()).toBe(0); // it is held
+      await finish(owner, held);
+      expect(await other.bulks.conclude()).toBe(1);
+      expect(await owner.bulks.conclude()).toBe(0);
+      expect(await namesMet(owner)).toEqual(["then"]);
+      await owner.putBack([dead]);
+      expect(await namesMet(owner)).toEqual(["c1"]);
+      expect([await owner.bulks.conclude(), await other.bulks.conclude()]).toEqual([0, 0]);
+    },
+  );
+
+  fact(
+    "what follows a bulk comes when the rest is cancelled, and for one without tasks",
+    async (_queue, owner) => {
+      const { answers, version } = await part(owner, drafts("a", 1), { then, isLast: true });
+      const [first] = answers;
+      await owner.cancel(first?.kind === "kept" ? first.id : "");
+      await part(owner, [], { name: "none", then: { ...then, args: ["none"] }, isLast: true });
+      expect(await owner.bulks.conclude()).toBe(2);
+      expect(new Set(await namesMet(owner))).toEqual(new Set(["then", "none"]));
+      await part(owner, [], { expected: await versionOf(owner, version), isLast: true });
+      expect(await owner.bulks.conclude()).toBe(0); // nothing came
+    },
+  );
+
+  fact("a bulk that grows after its end is followed again", async (_queue, owner) => {
+    const { version } = await part(owner, drafts("a", 1), { then, isLast: true });
+    await namesMet(owner);
+    expect(await owner.bulks.conclude()).toBe(1);
+    await part(owner, drafts("d", 1), { expected: await versionOf(owner, version), isLast: true });
+    expect(await owner.bulks.conclude()).toBe(0);
+    expect(await namesMet(owner)).toEqual(["then", "d0"]);
+    expect(await owner.bulks.conclude()).toBe(1);
+    expect(await namesMet(owner)).toEqual(["then"]);
   });
 
   fact("what a dead owner held of a bulk is left", async (queue, owner) => {

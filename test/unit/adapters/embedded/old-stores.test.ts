@@ -188,3 +188,21 @@ test("a store of version 6 keeps what is held in ranges, and takes results and p
   await opened.close();
   rmSync(join(sixth, ".."), { recursive: true });
 });
+
+test("a store of version 7 keeps its bulks, and takes what follows them", async () => {
+  const seventh = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(seventh);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v7.db"), join(seventh, "store.db"));
+  const opened = openEmbeddedStore({ folder: seventh });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.bulks.conclude()).toBe(0);
+  const expected = (await queue.bulks.resume("spring"))?.version;
+  const then = { method: "ok", args: ["then"] };
+  await queue.bulks.publish([], { name: "spring", expected, place: () => "end", then, isLast: true });
+  expect(await queue.bulks.conclude()).toBe(0);
+  expect(await drain(queue)).toHaveLength(2);
+  expect(await queue.bulks.conclude()).toBe(1);
+  expect((await drain(queue)).map(({ name }) => name)).toEqual(["then"]);
+  await opened.close();
+  rmSync(join(seventh, ".."), { recursive: true });
+});

@@ -87,8 +87,9 @@ export class Ender {
     const records = new Map<HeldRecord, Ended[]>();
     for (const { task, outcome } of endings) {
       const attempts = task.claim.attempt - (task.phase === "started" ? 0 : 1);
-      const known = records.get(task.record) ?? [];
-      records.set(task.record, [...known, { task, outcome, attempts }]);
+      const known = records.get(task.record);
+      if (known === undefined) records.set(task.record, [{ task, outcome, attempts }]);
+      else known.push({ task, outcome, attempts });
     }
     if (endings.some(({ outcome }) => outcome.kind === "retry")) await this.#parts.time.known();
     const lost = await inTurn([...records.keys()], () => this.#endRecords(records));
@@ -208,10 +209,9 @@ export class Ender {
     const [ending] = endings;
     if (!stored.bundled) return ending && afterwards(this.#parts, stored, { ending, isTight });
     const gone = new Set([...record.gone, ...endings.map(({ task }) => task.index)]);
-    const next = becomes.without(stored, gone);
-    if (next.members.every(({ text }) => text === undefined)) return undefined;
+    if (stored.members.every(({ text }, index) => text === undefined || gone.has(index))) return undefined;
     const run = { stake: hold.stake.id, generation: hold.stake.generation };
-    return becomes.marked(next, { run, attempts: record.charges() });
+    return becomes.marked(becomes.without(stored, gone), { run, attempts: record.charges() });
   }
 
   /** Lists what has a new state; until then the stake covers it. */

@@ -32,9 +32,12 @@ export async function countBuckets(delayed: Delayed, control: Control, now: numb
   const isLive = (second: number): boolean =>
     second > control.sweptTo || sweeps.some((sweep) => second > sweep.from && second <= sweep.to);
   const from = sweeps.reduce((least, sweep) => Math.min(least, sweep.from), control.sweptTo);
-  const { counts } = await delayed.counts.read(control.epoch);
-  const minutes = (await delayed.minutes(control.epoch, bucketOf(from + 1))).slice(0, MOST_BUCKETS);
-  const buckets = await delayed.read(control.epoch, minutes);
+  // In this order: what is counted stands in a bucket already, unless it is gone.
+  const [{ counts }, minutes] = await Promise.all([
+    delayed.counts.read(control.epoch),
+    delayed.minutes(control.epoch, bucketOf(from + 1)),
+  ]);
+  const buckets = await delayed.read(control.epoch, minutes.slice(0, MOST_BUCKETS));
   const entries = buckets.flatMap((bucket) => bucket.entries.filter(({ due }) => isLive(due)));
   const parts = buckets.flatMap((bucket) => partsOf(bucket).filter(({ second }) => isLive(second)));
   const count = await counterFor(delayed, control.epoch, parts);

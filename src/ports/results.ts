@@ -1,5 +1,5 @@
 import type { Progress, TaskResult } from "../task/result.ts";
-import type { Claim } from "./broker.ts";
+import type { Task } from "../task/task.ts";
 
 /**
  * What became of tasks, for those who asked for it: a result is recorded together with the task's end, or not at
@@ -15,9 +15,16 @@ export interface Results {
    */
   wait(ids: readonly string[], untilMs: number, signal: AbortSignal): Promise<readonly TaskEnd[]>;
   /** Notes how far a started task says it is. Of a task that this owner no longer holds nothing is noted. */
-  report(claim: Claim, progress: Progress): Promise<void>;
+  report(claim: Started, progress: Progress): Promise<void>;
   /** How far running tasks say they are; those that say nothing are left out. */
   progress(ids: readonly string[]): Promise<ReadonlyMap<string, Progress>>;
+}
+
+/** A claim, as far as it is to be told from others. */
+interface Started {
+  readonly task: Task;
+  readonly receipt: string;
+  readonly attempt: number;
 }
 
 /** "gone": the task is not there any more and has left no result; it was cancelled, purged or lost, or nothing was kept. */

@@ -26,7 +26,6 @@ import { systemClock } from "../../ports/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskRecord, TaskState } from "../../task/task.ts";
-import type { Ending } from "./ender.ts";
 import type { HeldTask } from "./hold.ts";
 import type { KeptEnding } from "./result-keeper.ts";
 import { isKeyed, isName, randomName } from "./names.ts";
@@ -127,7 +126,7 @@ class MemcachedBroker implements Broker {
 
   async settle(settlements: readonly Settlement[]): Promise<readonly Settled[]> {
     if (settlements.length > MAX_BATCH) throw tooMany("settle", settlements.length);
-    const { holdings, ender, parts, progress } = this.#shop;
+    const { holdings, parts, progress } = this.#shop;
     const tasks: (HeldTask | undefined)[] = [];
     const endings: KeptEnding[] = [];
     for (const { claim, outcome, keep } of settlements) {

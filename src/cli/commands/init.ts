@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { inspectConfig } from "../../config/load.ts";
 import { describeError, EXIT, MemqError } from "../../errors.ts";
@@ -11,15 +11,20 @@ import { STARTER_HANDLER, starterConfig } from "../starter.ts";
 /** `memq init`: writes what is missing to start with, and overwrites nothing. */
 export function init(session: Session): Promise<number> {
   const { io, parsed } = session;
-  if (parsed.words.length > 0)
-    throw new MemqError("USAGE", "memq init takes no arguments, only --config FILE");
+  if (parsed.words.length > 0) throw new MemqError("USAGE", "takes no arguments, only --config FILE");
   const file = resolve(io.cwd(), parsed.text("config") ?? (io.env["MEMQ_CONFIG"] || "config.ini"));
   const handler = join(dirname(file), "handlers", "worker.mjs");
   const steps = [step(file, writeNew(file, starterConfig()))];
   if (wantsHandler(file, io)) steps.push(step(handler, writeNew(handler, STARTER_HANDLER)));
   tell(session, { file, steps, crontab: crontabLine(file) });
+  if (isFile(dirname(handler))) session.say(inTheWay(dirname(handler)));
   return Promise.resolve(EXIT.ok);
 }
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+const inTheWay = (path: string): string =>
+  `${path} is a file: no handler was written. Make it a folder, or name your file with handlers in config.ini`;
 
 interface Step {
   readonly path: string;

@@ -60,6 +60,14 @@ test("a configuration that names other handlers, or is wrong, gets none", async 
   }
 });
 
+test("a file in the place of the folder for handlers is said", async () => {
+  folder.write("handlers", "");
+  const { code, err } = await folder.say(main, ["init"]);
+  expect(code).toBe(0);
+  expect(err).not.toContain("Wrote handlers");
+  expect(err).toContain(`${folder.path}/handlers is a file: no handler was written.`);
+});
+
 test("--config says where, and the folder is made", async () => {
   const { code, out, err } = await folder.say(main, ["init", "--config", "shop/push.ini"]);
   expect(code).toBe(0);

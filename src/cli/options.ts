@@ -142,10 +142,10 @@ function valueFault(message: string, options: Options): string {
 }
 
 /** For commands that take a queue as an option only. @throws MemqError USAGE */
-export function assertNoWords({ words }: Parsed, command: string): void {
+export function assertNoWords({ words }: Parsed): void {
   const [word] = words;
   if (word === undefined) return;
-  throw new MemqError("USAGE", `${command} takes no ${JSON.stringify(word)}; a queue is named with --queue`);
+  throw new MemqError("USAGE", `takes no ${JSON.stringify(word)}; a queue is named with --queue`);
 }
 
 /** The option lines of a help text. */

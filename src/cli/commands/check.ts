@@ -16,7 +16,7 @@ import type { Session } from "../shell.ts";
 
 /** `memq check`: tries the configuration, the handlers and the brokers, and looks at the tasks that wait. */
 export async function check(session: Session): Promise<number> {
-  assertNoWords(session.parsed, "memq check");
+  assertNoWords(session.parsed);
   const choice = chooseQueues(session);
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(choice.memq.config.folder);

@@ -15,7 +15,7 @@ import type { Session } from "../shell.ts";
 /** `memq doctor`: looks over what the queues need, and says what to do about what is wrong. */
 export async function doctor(session: Session): Promise<number> {
   const { parsed, io, print, say } = session;
-  assertNoWords(parsed, "memq doctor");
+  assertNoWords(parsed);
   if (parsed.flag("as-cron")) return (await import("../doctor-as-cron.ts")).doctorAsCron(session);
   const diagnoses = await lookOver(session);
   if (parsed.flag("json")) print(JSON.stringify(diagnosisJson(diagnoses)));

@@ -32,7 +32,7 @@ export async function list(session: Session): Promise<number> {
 }
 
 function readState([word, ...more]: readonly string[]): TaskState {
-  if (more.length > 0) throw new MemqError("USAGE", "memq list takes one state");
+  if (more.length > 0) throw new MemqError("USAGE", "takes one state");
   const state = TASK_STATES.find((name) => name === (word ?? "waiting"));
   if (state !== undefined) return state;
   const near = nearest(word ?? "", TASK_STATES);

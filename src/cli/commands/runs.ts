@@ -20,7 +20,7 @@ const FAILURE_WIDTH = 80;
 
 /** `memq runs`: what runs did on this host, the latest first; those that found nothing to do are counted. */
 export function runs(session: Session): Promise<number> {
-  assertNoWords(session.parsed, "memq runs");
+  assertNoWords(session.parsed);
   const limit = wholeNumber(session.parsed, "limit", 1) ?? DEFAULT_LIMIT;
   const { queues, exit } = chooseQueues(session);
   const seen = seenOf(queues, Date.now());

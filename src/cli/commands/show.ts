@@ -16,7 +16,7 @@ import { callText, recordJson, type QueuedRecord } from "../task-text.ts";
 export async function show(session: Session): Promise<number> {
   const target = readTarget(session.parsed);
   const [name, ...more] = target.kind === "all" ? [] : target.names;
-  if (name === undefined || more.length > 0) throw new MemqError("USAGE", "memq show takes one id, or --key");
+  if (name === undefined || more.length > 0) throw new MemqError("USAGE", "takes one id, or --key");
   const choice = chooseQueues(session);
   const found = await locateOrDone(choice, name);
   const asJson = session.parsed.flag("json");

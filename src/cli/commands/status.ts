@@ -10,7 +10,7 @@ import { statusJson, statusText, type Status } from "../status-text.ts";
 
 /** `memq status`: what matters, and the depth of every queue. One that cannot be asked is named, the others are shown. */
 export async function status(session: Session): Promise<number> {
-  assertNoWords(session.parsed, "memq status");
+  assertNoWords(session.parsed);
   const { parsed } = session;
   if (parsed.flag("check") && parsed.flag("watch")) {
     throw new MemqError("USAGE", "--check and --watch exclude each other");

@@ -37,7 +37,7 @@ export async function wait(session: Session): Promise<number> {
 function readName({ parsed }: Session): string {
   const [name, ...rest] = parsed.words;
   if (name === undefined) throw new MemqError("USAGE", "name the bulk to wait for");
-  if (rest.length > 0) throw new MemqError("USAGE", "memq wait takes one bulk");
+  if (rest.length > 0) throw new MemqError("USAGE", "takes one bulk");
   return name;
 }
 

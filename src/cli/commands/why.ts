@@ -13,7 +13,7 @@ import { QueueRuns } from "../../host/queue-runs.ts";
 export async function why(session: Session): Promise<number> {
   const target = readTarget(session.parsed);
   const [name, ...more] = target.kind === "all" ? [] : target.names;
-  if (name === undefined || more.length > 0) throw new MemqError("USAGE", "memq why takes one id, or --key");
+  if (name === undefined || more.length > 0) throw new MemqError("USAGE", "takes one id, or --key");
   const choice = chooseQueues(session);
   const found = await locateOrDone(choice, name);
   const isDone = "result" in found;

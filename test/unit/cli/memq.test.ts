@@ -32,6 +32,16 @@ describe("memq", () => {
     expect((await say(main, ["frobnicate"])).err).toContain("there are init, check, doctor, status");
   });
 
+  test.each([["show"], ["why"], ["list", "dead"], ["wait", "a"], ["init"], ["status"]])(
+    "what %s does not take is refused under its name, said once",
+    async (...line) => {
+      const words = line[0] === "show" || line[0] === "why" ? ["a", "b"] : ["b"];
+      const { code, err } = await say(main, [...line, ...words]);
+      expect(code).toBe(64);
+      expect(err).toMatch(new RegExp(`^memq ${line[0] ?? ""}: takes `));
+    },
+  );
+
   test("--version says the version of the package", async () => {
     expect((await say(main, ["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

@@ -37,7 +37,7 @@ export const ERRORS = {
   DUPLICATE: {
     exit: EXIT.data,
     what: "An unfinished task has the same key.",
-    next: "Wait until it is done, cancel it with memq cancel --key, or use --on-duplicate keep.",
+    next: "Wait until it is done, or use --on-duplicate keep; memq cancel --key removes it unless it runs already.",
   },
   TASK_BROKEN: {
     exit: EXIT.data,
@@ -223,14 +223,22 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What an error may bring besides: what it came of, and a next step that fits it better than the table's. */
+export interface MemqErrorOptions {
+  readonly cause?: unknown;
+  readonly next?: string;
+}
+
 /** Every error that memq raises. `message` says what happened and where; the table says what to do next. */
 export class MemqError extends Error {
   override readonly name = "MemqError";
   readonly code: ErrorCode;
+  readonly #next: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, { next, ...options }: MemqErrorOptions = {}) {
     super(message, options);
     this.code = code;
+    this.#next = next;
   }
 
   /** How a command that ends with this error exits. */
@@ -240,6 +248,6 @@ export class MemqError extends Error {
 
   /** What the reader can do about it, one sentence. */
   get next(): string {
-    return ERRORS[this.code].next;
+    return this.#next ?? ERRORS[this.code].next;
   }
 }

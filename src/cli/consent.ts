@@ -10,7 +10,9 @@ import type { Session } from "./shell.ts";
 export async function hasConsent({ io, parsed, say }: Session, question: string): Promise<boolean> {
   if (parsed.flag("yes")) return true;
   if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
-    throw new MemqError("USAGE", `"${question}" cannot be asked without a terminal: add --yes to say yes`);
+    throw new MemqError("USAGE", `"${question}" cannot be asked without a terminal`, {
+      next: "Add --yes to say yes.",
+    });
   }
   if (/^y(?:es)?$/i.test((await ask(io, question)).trim())) return true;
   say("Nothing was done.");

@@ -67,11 +67,17 @@ export function errorOf(faults: readonly Fault[], where: string): MemqError {
   const lines = faults.slice(0, MAX_FAULTS_SHOWN).map((fault) => `\n  ${describeFault(fault)}`);
   const more = faults.length - lines.length;
   if (more > 0) lines.push(`\n  and ${String(more)} more`);
-  return new MemqError("CONFIG_INVALID", `${count} in ${placeOf(faults, where)}:${lines.join("")}`);
+  const message = `${count} in ${placeOf(faults, where)}:${lines.join("")}`;
+  return new MemqError("CONFIG_INVALID", message, faults.every(isOutside) ? { next: OUTSIDE_NEXT } : {});
 }
 
+// No file has to be read again for it.
+const OUTSIDE_NEXT = "Correct the variable where it is set, or unset it: it counts before the file.";
+
+const isOutside = ({ origin }: Fault): boolean => origin.kind === "variable";
+
 function placeOf(faults: readonly Fault[], where: string): string {
-  const outside = faults.filter((fault) => fault.origin.kind === "variable").length;
+  const outside = faults.filter(isOutside).length;
   if (outside === 0) return where;
   return outside === faults.length ? "the environment" : `${where} and the environment`;
 }

@@ -89,9 +89,15 @@ export function assertSupported(draft: Draft, capabilities: Capabilities, queue:
   }
 }
 
+/** The table's next step speaks of the arguments of a call. */
+const badOption = (message: string): MemqError =>
+  new MemqError("ARGS_INVALID", message, {
+    next: "Correct the option that is named; the call itself is fine.",
+  });
+
 function dueTime(options: PublishOptions, nowMs: number): number | undefined {
   if (options.delay !== undefined && options.at !== undefined) {
-    throw new MemqError("ARGS_INVALID", "a delay and a time exclude each other");
+    throw badOption("a delay and a time exclude each other");
   }
   if (options.delay !== undefined) return later(nowMs + durationMs(options.delay), nowMs);
   if (options.at === undefined) return undefined;
@@ -110,10 +116,7 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
 function timeOf(at: Date | number | string): number {
   const ms = typeof at === "string" ? parseTime(at) : Number(at);
   if (Math.abs(ms) <= MAX_TIME_MS) return ms;
-  throw new MemqError(
-    "ARGS_INVALID",
-    `${JSON.stringify(at)} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`,
-  );
+  throw badOption(`${JSON.stringify(at)} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`);
 }
 
 function parseTime(text: string): number {
@@ -132,33 +135,26 @@ function isCalendarDay(text: string): boolean {
 const HALF_CHARACTER = /\p{Surrogate}/u;
 
 function checkedKey(key: string): string {
-  if (typeof key !== "string" || HALF_CHARACTER.test(key))
-    throw new MemqError("ARGS_INVALID", "a key is a text");
+  if (typeof key !== "string" || HALF_CHARACTER.test(key)) throw badOption("a key is a text");
   const bytes = Buffer.byteLength(key);
   if (bytes > 0 && bytes <= MAX_KEY_BYTES) return key;
-  throw new MemqError("ARGS_INVALID", `a key has 1 to ${String(MAX_KEY_BYTES)} bytes, not ${String(bytes)}`);
+  throw badOption(`a key has 1 to ${String(MAX_KEY_BYTES)} bytes, not ${String(bytes)}`);
 }
 
 const ON_DUPLICATE: readonly unknown[] = [undefined, "keep", "replace", "error"];
 
 function assertOnDuplicate(wish: PublishOptions["onDuplicate"]): void {
   if (ON_DUPLICATE.includes(wish)) return;
-  throw new MemqError(
-    "ARGS_INVALID",
-    `onDuplicate is "keep", "replace" or "error", not ${JSON.stringify(wish)}`,
-  );
+  throw badOption(`onDuplicate is "keep", "replace" or "error", not ${JSON.stringify(wish)}`);
 }
 
 function checkedRetries(retries: number): number {
   if (Number.isInteger(retries) && retries >= 0 && retries <= MAX_RETRIES) return retries;
-  throw new MemqError(
-    "ARGS_INVALID",
-    `retries is a whole number from 0 to ${String(MAX_RETRIES)}, not ${String(retries)}`,
-  );
+  throw badOption(`retries is a whole number from 0 to ${String(MAX_RETRIES)}, not ${String(retries)}`);
 }
 
 function checkedSpan(name: string, span: number | string): number {
   const ms = durationMs(span);
   if (ms > 0) return ms;
-  throw new MemqError("ARGS_INVALID", `${name === "timeout" ? "a timeout" : name} is longer than 0`);
+  throw badOption(`${name === "timeout" ? "a timeout" : name} is longer than 0`);
 }

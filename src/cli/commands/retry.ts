@@ -1,10 +1,10 @@
-import { EXIT, worstExit, type ExitCode } from "../../errors.ts";
+import { EXIT, MemqError, worstExit, type ExitCode } from "../../errors.ts";
 import { hasConsent } from "../consent.ts";
 import { complainOfDeeds, countDone, doEach, refusal } from "../deeds.ts";
 import { counted } from "../printable.ts";
 import { askQueues, chooseQueues, complainOfQueues, type Choice } from "../queues.ts";
 import type { Session } from "../shell.ts";
-import { locate, readTarget, type Name } from "../targets.ts";
+import { locate, nameText, readTarget, type Name } from "../targets.ts";
 import { total, totalText } from "../totals.ts";
 
 /** `memq retry`: puts dead letters back as waiting, with fresh attempts. */
@@ -25,11 +25,10 @@ async function putBack(choice: Choice, name: Name): Promise<void> {
   }
   const broker = await choice.memq.broker(queue.name);
   if ((await broker.putBack([record.id])) > 0) return;
-  throw refusal(
-    "DUPLICATE",
-    name,
-    `was not put back: its key belongs to an unfinished task by now, or it is gone`,
-  );
+  const why = "was not put back: its key belongs to an unfinished task by now, or it is gone";
+  throw new MemqError("DUPLICATE", `${nameText(name)} ${why}`, {
+    next: "Put it back when that task has ended: memq show --key tells where it is.",
+  });
 }
 
 async function retryAll(session: Session, choice: Choice): Promise<number> {

@@ -132,6 +132,12 @@ describe("the faults", () => {
     );
   });
 
+  test("of the environment alone are corrected where the variable is set, not in the file", () => {
+    const broken = { MEMQ_TIMEOUT: "60 sec" };
+    expect(inspect("timeout = 5s", { env: broken }).error?.next).toMatch(/^Correct the variable/);
+    expect(inspect("timeout = x", { env: broken }).error?.next).toContain("memq check reads the file again");
+  });
+
   test("of a flag are a matter of usage, named by the flag", () => {
     const error = errorFrom(() => read("timeout = x", { flags: { timeout: "60 sec" } }));
     expect(error.code).toBe("USAGE");

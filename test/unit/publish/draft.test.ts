@@ -16,6 +16,21 @@ function refusalOf(options: unknown): string | undefined {
   }
 }
 
+test("an option that is refused is not told to be an argument", () => {
+  for (const options of [{ key: "" }, { retries: -1 }, { timeout: 0 }, { at: "soon" }]) {
+    expect(nextOf(options)).toContain("Correct the option");
+  }
+});
+
+function nextOf(options: PublishOptions): string | undefined {
+  try {
+    draftWith(options);
+    return undefined;
+  } catch (error) {
+    return (error as MemqError).next;
+  }
+}
+
 test("a call without wishes is a draft without any", () => {
   expect(draftWith({})).toEqual(call);
   expect(draftWith({ onDuplicate: "keep" })).toEqual(call);

@@ -60,7 +60,9 @@ describe("memq retry", () => {
     await publish({ key: "k" });
     const { code, err } = await run("retry", dead);
     expect(code).toBe(65);
-    expect(err).toMatch(/was not put back: its key belongs to an unfinished task .*\[DUPLICATE\]/);
+    expect(err).toMatch(
+      /was not put back: its key belongs to an unfinished task .*\[DUPLICATE\]\n {2}Put it back when that task has ended/,
+    );
     expect(await stateOf(dead)).toBe("dead");
   });
 
@@ -80,7 +82,7 @@ describe("memq retry", () => {
     const { code, err } = await run("retry", "--all");
     expect(code).toBe(64);
     expect(err).toContain(
-      `"Put 1 dead letter of queue default back?" cannot be asked without a terminal: add --yes`,
+      `"Put 1 dead letter of queue default back?" cannot be asked without a terminal [USAGE]\n  Add --yes to say yes.\n`,
     );
     expect(await stateOf(id)).toBe("dead");
     expect(await run("retry", "--all", "--yes", "--json")).toEqual({

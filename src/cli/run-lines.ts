@@ -56,17 +56,18 @@ const LIKENESS: Readonly<Record<Exclude<RunEvent["kind"], "retry" | "dead" | "st
     done: "done",
     handedBack: "handed back",
     leaseLost: "its lease was lost",
+    unrecorded: "its outcome could not be recorded",
     cancelled: "cancelled",
     finding: "found in the queue",
     loss: "tasks were lost",
     hung: "its handler goes on",
   };
 
-/** What is no task's outcome, and nothing that was found. */
-type Aside = Of<"stray" | "hung" | "unserved">;
+/** What is no outcome on record, and nothing that was found. */
+type Aside = Of<"stray" | "hung" | "unserved" | "unrecorded">;
 
-const isAside = (event: RunEvent): event is Aside =>
-  event.kind === "stray" || event.kind === "hung" || event.kind === "unserved";
+const ASIDE: readonly RunEvent["kind"][] = ["stray", "hung", "unserved", "unrecorded"];
+const isAside = (event: RunEvent): event is Aside => ASIDE.includes(event.kind);
 
 function asideLine(at: string, event: Aside, verbose: boolean): string {
   switch (event.kind) {
@@ -74,6 +75,8 @@ function asideLine(at: string, event: Aside, verbose: boolean): string {
       return `${at}: an error outside any task: ${describeThrown(event.error, verbose)}`;
     case "hung":
       return `${at}: ${taskName(event)} goes on though its time was up, and ignores its signal: this worker is replaced`;
+    case "unrecorded":
+      return `${at}: ${taskName(event)} ran, but its outcome could not be recorded: it may run again`;
     case "unserved":
       return `${at}: cannot be worked on, and is tried again until it can: ${describeThrown(event.error, verbose)}`;
   }

@@ -202,6 +202,7 @@ class Batch {
     this.#parts.stays?.leave.removeEventListener("abort", this.#onLeave);
     clearTimeout(this.#grace);
     await this.#settler.flush().catch(this.#fail);
+    this.#settler.giveUp();
     await this.#supply.handBack().catch(this.#fail);
     await leavePace(this.#parts.broker, this.#supply.meanMs).catch(this.#fail);
     const { queue } = this.#parts.broker;

@@ -14,6 +14,8 @@ export interface QueueReport {
   readonly left: number | undefined;
   /** Outcomes that were refused because the lease had ended. */
   readonly leasesLost: number;
+  /** Tasks that ran, and whose outcome could not be recorded: the broker was away. Absent: none. */
+  readonly unrecorded?: number;
   readonly losses: readonly Loss[];
   readonly ms: number;
   /** Why it ended. `failure` says what failed: always when it is "failed", else a listener. */
@@ -45,6 +47,7 @@ export class Tally {
   retried = 0;
   dead = 0;
   leasesLost = 0;
+  unrecorded = 0;
   readonly losses: Loss[] = [];
   /** The first thing a listener threw: it has harmed no task, but is not forgotten. */
   fault: { readonly thrown: unknown } | undefined;
@@ -68,6 +71,7 @@ export class Tally {
     else if (event.kind === "retry") this.retried++;
     else if (event.kind === "dead") this.dead++;
     else if (event.kind === "leaseLost") this.leasesLost++;
+    else if (event.kind === "unrecorded") this.unrecorded++;
     else if (event.kind === "loss") this.losses.push(event.loss);
     else if (event.kind === "finding" && event.finding.kind === "buried") this.dead++;
   }

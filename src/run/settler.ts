@@ -78,8 +78,20 @@ export class Settler {
       return await this.#parts.broker.settle(group);
     } catch (error) {
       if (isUntouched(error)) this.#pending.unshift(...group);
+      else this.#tellUnrecorded(group);
       throw error;
     }
+  }
+
+  /** To be called when nothing more will be flushed: what could not be recorded by now is told. */
+  giveUp(): void {
+    this.#tellUnrecorded(this.#pending.splice(0));
+  }
+
+  // They are not told as done: whoever counts would count them again when they run again.
+  #tellUnrecorded(group: readonly Recorded[]): void {
+    const { broker, tell } = this.#parts;
+    for (const { claim } of group) tell({ kind: "unrecorded", queue: broker.queue, task: claim.task });
   }
 
   #tell({ claim, event }: Recorded, answer: Settled | undefined): void {

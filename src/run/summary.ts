@@ -11,20 +11,28 @@ export function summaryLine(report: QueueReport): string {
 
 /** Whether it is worth a line where nobody watches. */
 export const worthSaying = (report: QueueReport): boolean =>
-  report.retried + report.dead + report.leasesLost + report.losses.length > 0 || isCramped(report);
+  report.retried + report.dead + report.leasesLost + report.losses.length + (report.unrecorded ?? 0) > 0 ||
+  (report.ended === "failed" && report.done > 0) ||
+  isCramped(report);
 
 /** Its memory was full with the first task: run after run, the queue would hardly get shorter, and silently. */
 const isCramped = ({ ended, done, retried, dead }: QueueReport): boolean =>
   ended === "max-memory" && done + retried + dead <= 1;
 
 function endText(report: QueueReport): string {
-  const { failure, leasesLost, losses, shared } = report;
+  const { failure, leasesLost, unrecorded = 0, losses, shared } = report;
   const parts = [failure === undefined ? whyText(report) : `${failure.message} [${failure.code}]`];
   if (shared !== undefined) parts.push(`${String(shared)} runs shared`);
-  if (leasesLost > 0) parts.push(`${String(leasesLost)} leases lost`);
+  if (leasesLost > 0) parts.push(repeatText(leasesLost, ["lost its lease", "lost their leases"]));
+  if (unrecorded > 0)
+    parts.push(repeatText(unrecorded, ["is not on record as run", "are not on record as run"]));
   if (losses.length > 0) parts.push("tasks were lost");
   return parts.join("; ");
 }
+
+/** Tasks whose outcome this run could not put on record. */
+const repeatText = (count: number, [one, more]: readonly [one: string, more: string]): string =>
+  `${count === 1 ? `1 task ${one}` : `${String(count)} tasks ${more}`} and may run again`;
 
 function whyText({ ended, until }: QueueReport): string {
   if (until === undefined) return END_TEXT[ended];

@@ -27,6 +27,8 @@ export type RunEvent =
     }
   | { readonly kind: "handedBack"; readonly queue: string; readonly task: Task; readonly why: string }
   | { readonly kind: "leaseLost"; readonly queue: string; readonly task: Task }
+  /** It ran, and the broker could not be told how that ended: it may run again. */
+  | { readonly kind: "unrecorded"; readonly queue: string; readonly task: Task }
   | { readonly kind: "cancelled"; readonly queue: string; readonly task: Task }
   | { readonly kind: "finding"; readonly queue: string; readonly finding: Finding }
   | { readonly kind: "loss"; readonly queue: string; readonly loss: Loss }

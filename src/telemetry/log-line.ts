@@ -29,10 +29,10 @@ export function logText(event: RunEvent): string {
   }
 }
 
-type Aside = Extract<RunEvent, { readonly kind: "stray" | "hung" | "unserved" }>;
+type Aside = Extract<RunEvent, { readonly kind: "stray" | "hung" | "unserved" | "unrecorded" }>;
 
-const isAside = (event: RunEvent): event is Aside =>
-  event.kind === "stray" || event.kind === "hung" || event.kind === "unserved";
+const ASIDE: readonly RunEvent["kind"][] = ["stray", "hung", "unserved", "unrecorded"];
+const isAside = (event: RunEvent): event is Aside => ASIDE.includes(event.kind);
 
 function asideText(event: Aside): string {
   switch (event.kind) {
@@ -40,6 +40,8 @@ function asideText(event: Aside): string {
       return `an error outside any task: ${describeError(event.error)}`;
     case "hung":
       return `${taskText(event)} goes on though its time was up`;
+    case "unrecorded":
+      return `${taskText(event)} ran, but its outcome could not be recorded: it may run again`;
     case "unserved":
       return `cannot be worked on: ${describeError(event.error)}`;
   }

@@ -38,7 +38,7 @@ describe("memq", () => {
       const words = line[0] === "show" || line[0] === "why" ? ["a", "b"] : ["b"];
       const { code, err } = await say(main, [...line, ...words]);
       expect(code).toBe(64);
-      expect(err).toMatch(new RegExp(`^memq ${line[0] ?? ""}: takes `));
+      expect(err).toMatch(new RegExp(`^memq ${line[0]}: takes `));
     },
   );
 

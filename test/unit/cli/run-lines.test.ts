@@ -13,6 +13,7 @@ const events: readonly RunEvent[] = [
   { kind: "dead", queue: "push", task, attempt: 1, error: ESCAPES },
   { kind: "handedBack", queue: "push", task, why: ESCAPES },
   { kind: "leaseLost", queue: "push", task },
+  { kind: "unrecorded", queue: "push", task },
   { kind: "cancelled", queue: "push", task },
   { kind: "finding", queue: "push", finding: { kind: "buried", id: "k3f9-1", reason: ESCAPES } },
   { kind: "stray", queue: "push", error: ESCAPES },

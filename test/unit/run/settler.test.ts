@@ -35,3 +35,27 @@ test("what has run while the store was locked is settled when the run ends, and 
   await drainWith(place, { Worker });
   expect(seen).toEqual([0, 1, 2, 3]);
 });
+
+test.each(["BROKER_UNREACHABLE", "BUSY"] as const)(
+  "what has run is told when %s keeps its outcome from the record for good",
+  async (code) => {
+    const place = ground();
+    await publish(place.broker, ...numbered("work", 3));
+    class Worker {
+      work(): void {
+        // what it does is not recorded
+      }
+    }
+    const broker = new Proxy(place.queue.open(), {
+      get: (target, name) => {
+        if (name === "settle") return () => Promise.reject(new MemqError(code, "away"));
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    await expect(drainWith({ ...place, broker }, { Worker })).rejects.toMatchObject({ code });
+    const told = place.events.filter(({ kind }) => kind === "unrecorded");
+    expect(told.length).toBeGreaterThan(0);
+    expect(place.events.filter(({ kind }) => kind === "done")).toEqual([]);
+  },
+);

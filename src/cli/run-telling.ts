@@ -38,6 +38,17 @@ function tellQueues(session: Session, report: RunReport, summary: Summary): void
     else if (worthSaying(queue) || tellsAll) for (const line of lines) session.say(line);
     if (tellsAll) for (const line of holderLines(queue)) session.say(line);
   }
+  tellDeadNext(session, report, summary);
+}
+
+// Once for all that died: a cron mail is short.
+const DEAD_NEXT =
+  "  memq show ID tells all about a dead letter; memq retry ID puts it back once its cause is mended.";
+
+function tellDeadNext(session: Session, { queues }: RunReport, summary: Summary): void {
+  if (queues.every(({ dead }) => dead === 0)) return;
+  if (summary === "text") session.complain(DEAD_NEXT);
+  else session.say(DEAD_NEXT);
 }
 
 const hintLines = ({ queue, hint }: QueueReport): readonly string[] =>

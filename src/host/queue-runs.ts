@@ -149,8 +149,17 @@ export class QueueRuns {
     this.#trySync(() => {
       const isWorthALine = this.#hasBegun || this.#wanted || WANTED.includes(work.ended);
       if (isWorthALine || work.losses !== undefined) this.#ledger.append(entry);
-      else countEmptyRun(this.#empty, this.#queue);
+      else this.#countEmpty();
     });
+  }
+
+  /** That nothing can be remembered is said by the runs that have something to tell anyway. */
+  #countEmpty(): void {
+    try {
+      countEmptyRun(this.#empty, this.#queue);
+    } catch {
+      // cron would mail it with every run, day and night
+    }
   }
 
   /** How many runs of this host worked on the queue since this one started, this one included. */

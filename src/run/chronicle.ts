@@ -187,7 +187,9 @@ function faultsOf(onHost: QueueRuns, log: LogFile | undefined): readonly string[
     ...onHost.stuck.map(stuckText),
     ...(onHost.fault === undefined
       ? []
-      : [`what runs do is not remembered on this host: ${describeError(onHost.fault)}`]),
+      : [
+          `what runs do is not remembered on this host: ${describeError(onHost.fault)}; memq doctor says what to do about its folder`,
+        ]),
     ...(log?.fault === undefined ? [] : [`the log cannot be written: ${describeError(log.fault)}`]),
   ];
 }

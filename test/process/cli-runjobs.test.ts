@@ -90,6 +90,7 @@ describe("what a run says", () => {
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^memq default: task \S+ fail is dead \(attempts: 1\): RangeError: no way$/m);
     expect(stderr).toMatch(/^memq default: 1 done, 0 retried, 1 dead, 0 left in \S+ \(drained\)$/m);
+    expect(stderr.match(/memq show ID .* memq retry ID/g)).toHaveLength(1);
   });
 
   test("a task that is tried again, and it exits with 0", async () => {

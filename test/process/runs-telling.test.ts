@@ -89,9 +89,10 @@ describe("stderr", () => {
     expect(code).toBe(1);
     const lines = stderr.trimEnd().split("\n");
     expect(lines.filter((line) => line.includes("is dead"))).toHaveLength(5);
-    expect(lines.slice(-2)).toEqual([
+    expect(lines.slice(-3)).toEqual([
       expect.stringMatching(/^memq default: … 412 more like this: fail: no user \d+$/),
       expect.stringMatching(/^memq default: 0 done, 0 retried, 417 dead, 0 left/),
+      expect.stringMatching(/^ {2}memq show ID .* memq retry ID/),
     ]);
     await project.run("publish-task", ["fail", "--from", "-"], numbers(20));
     expect((await runjobs("--verbose")).stderr.match(/is dead/g)).toHaveLength(20);

@@ -49,14 +49,18 @@ export function outlook(view: QueueView): readonly string[] {
 // A loss is told once by a run; whoever reads no mail of runs shall find it nevertheless.
 const LOSSES_SHOWN_MS = 7 * 86_400_000;
 
-function lossTexts({ losses = [], records, nowMs }: QueueView): readonly string[] {
-  const told = records.flatMap(({ end }) =>
+const lossTexts = ({ losses = [], records, nowMs }: QueueView): readonly string[] => [
+  ...losses.map((loss) => `${lossText(loss)}; the next run says it too`),
+  ...lossesToldIn(records, nowMs),
+];
+
+/** What these runs told to be lost within a week, for people, the latest first. */
+export const lossesToldIn = (records: QueueView["records"], nowMs: number): readonly string[] =>
+  records.flatMap(({ end }) =>
     end?.losses === undefined || nowMs - end.at > LOSSES_SHOWN_MS
       ? []
       : end.losses.map((text) => `${text}, found out ${localTime(end.at)}`),
   );
-  return [...losses.map((loss) => `${lossText(loss)}; the next run says it too`), ...told];
-}
 
 // Cron starts within the minute, and a busy machine takes its time.
 const GRACE_MS = 60_000;

@@ -5,7 +5,7 @@ import { QueueWorkers } from "../host/queue-workers.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
 import type { Depth, Loss } from "../ports/broker.ts";
 import { installedEvery, type InstalledEvery } from "./installed-every.ts";
-import type { QueueView } from "./queue-outlook.ts";
+import { lossesToldIn, type QueueView } from "./queue-outlook.ts";
 
 /** What was found out about a queue. */
 export interface Seen {
@@ -44,6 +44,11 @@ export function viewOf(
 }
 
 type Memory = Pick<QueueView, "records" | "working" | "workers" | "lastRunAt">;
+/** The losses that runs of this host have told of within a week, for people; what it may not read is none. */
+export function toldLosses(queue: QueueConfig): readonly string[] {
+  const nowMs = Date.now();
+  return lossesToldIn(memoryOf(queue, nowMs)?.records ?? [], nowMs);
+}
 
 function memoryOf({ name, storePath }: QueueConfig, nowMs: number): Memory | undefined {
   try {

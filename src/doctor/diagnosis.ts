@@ -5,6 +5,7 @@ import type { FolderExamination } from "../ports/examination.ts";
 import { judgeFolder, judgeStore } from "./folder.ts";
 import { judgeNode, judgeSqlite } from "./machine.ts";
 import { judgeHandlers, judgeLog, judgeSecret } from "./queue-settings.ts";
+import { withTold } from "./queue-trace.ts";
 import { diagnoseServer, serversOf } from "./server-diagnosis.ts";
 import { failed, type Diagnosis, type Verdict } from "./verdict.ts";
 
@@ -15,6 +16,8 @@ export interface Patient {
   readonly examiner: Examiner;
   /** Why a log could not be written; undefined: it could. */
   readonly logFault: (path: string) => string | undefined;
+  /** The losses that runs of this host have told of lately, for people. */
+  readonly toldLosses: (queue: QueueConfig) => readonly string[];
   /** Ms since 1970. */
   readonly now: () => number;
 }
@@ -44,11 +47,16 @@ export async function diagnoseMachine(
 
 async function diagnoseQueue(
   queue: QueueConfig,
-  { memq, logFault }: Patient,
+  { memq, logFault, toldLosses }: Patient,
   trace: Verdict | undefined,
 ): Promise<Diagnosis> {
   const log = queue.log === undefined ? undefined : judgeLog(queue.log, logFault(queue.log));
-  const verdicts = [await handlers(queue, memq), judgeSecret(queue.secret), log, trace];
+  const verdicts = [
+    await handlers(queue, memq),
+    judgeSecret(queue.secret),
+    log,
+    trace && withTold(trace, toldLosses(queue)),
+  ];
   return { about: `queue ${queue.name}`, verdicts: verdicts.flatMap((verdict) => verdict ?? []) };
 }
 

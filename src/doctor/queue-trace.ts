@@ -1,12 +1,14 @@
 import { EXIT } from "../errors.ts";
 import type { QueueTrace } from "../ports/examination.ts";
 import { formatDuration } from "../task/duration.ts";
-import { fail, failed, ok, type Complaint, type Verdict } from "./verdict.ts";
+import { fail, failed, ok, warn, type Complaint, type Verdict } from "./verdict.ts";
 
 /** Now, and since when the server runs if it tells, in ms since 1970. */
 export interface Moment {
   readonly nowMs: number;
   readonly serverStartedAt?: number;
+  /** Items that the server threw away since it runs. Default: none, or it does not tell. */
+  readonly thrownAway?: number;
 }
 
 /** Judges whether the queue that this host knows is still there. */
@@ -17,7 +19,7 @@ export function judgeTrace(trace: QueueTrace, moment: Moment): Verdict {
     case "unseen":
       return ok("loss", "it is there; no run on this machine has looked at it yet");
     case "whole":
-      return ok("loss", `nothing was lost since ${agoText(trace.seenAt, moment)}`);
+      return judgeWhole(trace.seenAt, moment);
     case "begunAnew":
       return fail("loss", EXIT.loss, goneComplaint(trace.seenAt, moment));
     case "torn":
@@ -30,6 +32,25 @@ export function judgeTrace(trace: QueueTrace, moment: Moment): Verdict {
     case "broken":
       return fail("loss", EXIT.loss, { says: "what the server has in its place is damaged", fix: REPUBLISH });
   }
+}
+
+function judgeWhole(seenAt: number, moment: Moment): Verdict {
+  const { thrownAway = 0 } = moment;
+  if (thrownAway === 0) return ok("loss", `nothing was lost since ${agoText(seenAt, moment)}`);
+  return warn("loss", {
+    says: `the queue is there, but its server threw ${String(thrownAway)} items away; tasks may have been among them`,
+    fix: REPUBLISH,
+  });
+}
+
+const MOST_TOLD = 3;
+
+/** The same, when runs of this host have told of losses lately: what was lost stays lost. A failure says more. */
+export function withTold(found: Verdict, told: readonly string[]): Verdict {
+  if (found.verdict === "fail" || told.length === 0) return found;
+  const more = told.length > MOST_TOLD ? `; and ${String(told.length - MOST_TOLD)} more` : "";
+  const says = `runs have told of losses: ${told.slice(0, MOST_TOLD).join("; ")}${more}`;
+  return warn("loss", { says, fix: REPUBLISH });
 }
 
 const REPUBLISH =

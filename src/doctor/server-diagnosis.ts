@@ -76,5 +76,10 @@ function judgeServer(found: ServerExamination, queues: readonly QueueConfig[]): 
 
 function momentOf({ stats, clock }: ServerExamination, nowMs: number): Moment {
   const uptime = numberOf(stats.general, "uptime");
-  return { nowMs, ...(uptime !== undefined && { serverStartedAt: clock.answeredAt - uptime * 1_000 }) };
+  const thrownAway = numberOf(stats.general, "evictions");
+  return {
+    nowMs,
+    ...(thrownAway !== undefined && { thrownAway }),
+    ...(uptime !== undefined && { serverStartedAt: clock.answeredAt - uptime * 1_000 }),
+  };
 }

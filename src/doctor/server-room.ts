@@ -21,7 +21,7 @@ export function judgeRoom(stats: ServerStats, needs: readonly RoomNeed[]): Verdi
   const classes = classesOf(stats.slabs);
   const idle = classes.reduce((sum, { free, chunkBytes }) => sum + free * chunkBytes, 0);
   const tight = needs.filter(({ bytes }) => (classFor(classes, bytes)?.free ?? 0) === 0);
-  if (tight.length === 0) return ok("room", `${sizeText(idle)} are free, some of it for every size`);
+  if (tight.length === 0) return ok("room", spareText(idle, { limit, bound }));
   // That it is full is said elsewhere; this is about memory that is there, and of no use.
   if (idle < PAGE_BYTES) return undefined;
   return warn("room", {
@@ -29,6 +29,15 @@ export function judgeRoom(stats: ServerStats, needs: readonly RoomNeed[]): Verdi
     fix: "start it with -o slab_automove_window=3, which gives memory back within seconds; never send `slabs reassign`",
   });
 }
+
+/** With a small -m it gives every size a page all the same: more than it may have, as `memory` counts. */
+const spareText = (
+  idle: number,
+  { limit, bound }: { readonly limit: number; readonly bound: number },
+): string =>
+  bound > limit
+    ? `every size has room left, in pages that it set aside beyond its ${sizeText(limit)}`
+    : `${sizeText(idle)} are free, some of it for every size`;
 
 /** The class that such an item goes to; undefined: it has no memory yet. */
 const classFor = (classes: readonly SlabClass[], bytes: number): SlabClass | undefined =>

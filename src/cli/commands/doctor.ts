@@ -10,6 +10,7 @@ import { configPlace } from "../configuration.ts";
 import { diagnosisJson, diagnosisLines, summaryLine } from "../doctor-lines.ts";
 import { mindLateStrays } from "../late-strays.ts";
 import { assertNoWords } from "../options.ts";
+import { toldLosses } from "../queue-views.ts";
 import type { Session } from "../shell.ts";
 
 /** `memq doctor`: looks over what the queues need, and says what to do about what is wrong. */
@@ -41,7 +42,11 @@ async function lookOver(session: Session): Promise<readonly Diagnosis[]> {
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(sound.memq.config.folder);
   mindLateStrays(session);
-  return [machine, read, ...(await diagnose({ ...sound, examiner, logFault, now: () => Date.now() }))];
+  return [
+    machine,
+    read,
+    ...(await diagnose({ ...sound, examiner, logFault, toldLosses, now: () => Date.now() })),
+  ];
 }
 
 function readConfiguration({ parsed, io }: Session): Diagnosis {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { judgeTrace } from "../../../src/doctor/queue-trace.ts";
+import { judgeTrace, withTold } from "../../../src/doctor/queue-trace.ts";
 import { judgeClock } from "../../../src/doctor/server-clock.ts";
 import { judgeHealth } from "../../../src/doctor/server-health.ts";
 import { judgeRoom } from "../../../src/doctor/server-room.ts";
@@ -222,6 +222,14 @@ describe("of the room for what a queue keeps", () => {
     expect(room(slabs, general)?.verdict).toBe(verdict);
   });
 
+  test("what a server of 2 MB has set aside is not called free beside its 2 MB", () => {
+    const slabs = { ...small(50_000), ...large(60), total_malloced: 16_777_216 };
+    expect(room(slabs, { limit_maxbytes: 2_097_152 })).toMatchObject({
+      verdict: "ok",
+      says: "every size has room left, in pages that it set aside beyond its 2 MB",
+    });
+  });
+
   test("a warning names what finds none, and how much is of no use", () => {
     const { says, fix } = room(small(100_000)) ?? {};
     expect(says).toBe(
@@ -299,6 +307,22 @@ describe("of what the server has of a queue", () => {
     const found = judgeTrace(trace, { nowMs: NOW, serverStartedAt: NOW - 600_000 });
     expect(found).toMatchObject({ verdict, exit });
     expect(found.says).toContain(says);
+  });
+
+  test("nobody is told that nothing was lost from a server that has thrown items away", () => {
+    const found = judgeTrace({ kind: "whole", seenAt }, { nowMs: NOW, thrownAway: 23_142 });
+    expect(found).toMatchObject({ verdict: "warn", exit: 0 });
+    expect(found.says).toContain("23142 items");
+  });
+
+  test("a loss that a run has told stays a warning, with when and how many", () => {
+    const whole = judgeTrace({ kind: "whole", seenAt }, { nowMs: NOW });
+    const told = ["at least 12 tasks were lost (eviction), found out 2026-01-31 08:21:00"];
+    expect(withTold(whole, told)).toMatchObject({ check: "loss", verdict: "warn", exit: 0 });
+    expect(withTold(whole, told).says).toContain(told[0]);
+    expect(withTold(whole, [])).toBe(whole);
+    const gone = judgeTrace({ kind: "begunAnew", seenAt }, { nowMs: NOW });
+    expect(withTold(gone, told)).toMatchObject({ verdict: "fail", exit: 74 });
   });
 
   test("a server that runs for longer than the queue was known was emptied", () => {

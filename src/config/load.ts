@@ -26,8 +26,6 @@ export interface Inspection {
   /** The parts without fault; undefined when the top level has one. */
   readonly config?: Config;
   readonly faults: readonly Fault[];
-  /** Settings that are right but that nothing acts on yet. */
-  readonly notes: readonly Fault[];
   /** All faults as one error; undefined when there are none. */
   readonly error?: MemqError;
 }
@@ -75,11 +73,10 @@ export function configOf(input: ConfigInput, { cwd, env }: ObjectOptions): Confi
   return configIn(inspectionOf(resolution, "the configuration object"));
 }
 
-function inspectionOf({ config, faults, notes }: Resolution, where: string): Inspection {
+function inspectionOf({ config, faults }: Resolution, where: string): Inspection {
   const sorted = sortFaults(faults);
   return {
     faults: sorted,
-    notes,
     ...(config !== undefined && { config }),
     ...(sorted.length > 0 && { error: errorOf(sorted, where) }),
   };

@@ -1,15 +1,7 @@
 import type { Config, EventConfig, QueueConfig, ScheduleConfig } from "./config.ts";
 import { type Document, labelOf, type Section } from "./document.ts";
-import { type Fault, subjectOf } from "./fault.ts";
-import {
-  type Environment,
-  given,
-  type Layer,
-  type LayerReading,
-  readSection,
-  settingNamed,
-  settingsOf,
-} from "./layer.ts";
+import { type Fault } from "./fault.ts";
+import { type Environment, given, type Layer, type LayerReading, readSection } from "./layer.ts";
 import { eventOf, triggerFaults, scheduleOf } from "./triggers.ts";
 import { queueFaults, queueOf, type QueueSource, strayPort } from "./queue.ts";
 
@@ -32,8 +24,6 @@ export interface Surroundings {
 export interface Resolution {
   readonly config?: Config;
   readonly faults: readonly Fault[];
-  /** What is right but has no effect yet. */
-  readonly notes: readonly Fault[];
 }
 
 interface ReadSection extends LayerReading {
@@ -59,7 +49,6 @@ export function resolveDocument(document: Document, surroundings: Surroundings):
   const config = configFrom({ queues, triggers, faults }, surroundings);
   return {
     faults,
-    notes: notesOn([document.top, ...document.sections]),
     ...(config !== undefined && { config }),
   };
 }
@@ -71,14 +60,6 @@ function withoutRepeats(faults: readonly Fault[]): readonly Fault[] {
   const seen = new Map(faults.map((fault) => [JSON.stringify([fault.origin, fault.says]), fault]));
   return [...seen.values()];
 }
-
-/** Silence about a setting that does nothing would be taken for consent. */
-const notesOn = (sections: readonly Section[]): readonly Fault[] =>
-  sections.flatMap(({ kind, entries }) =>
-    entries
-      .filter(({ key }) => settingNamed(key, settingsOf(kind))?.ahead === true)
-      .map(({ key, origin }) => ({ origin, says: `${subjectOf(origin, key)} has no effect yet` })),
-  );
 
 interface Readings {
   readonly top: ReadSection;

@@ -23,8 +23,6 @@ export interface Setting<T> {
   readonly hidden?: true;
   /** Never stands in the file itself, only as `env:NAME`. */
   readonly envOnly?: true;
-  /** Read and checked already, but nothing acts on it yet; to be removed with the feature that does. */
-  readonly ahead?: true;
 }
 
 /** A table of settings by key. */

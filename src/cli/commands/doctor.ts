@@ -50,11 +50,10 @@ async function lookOver(session: Session): Promise<readonly Diagnosis[]> {
 }
 
 function readConfiguration({ parsed, io }: Session): Diagnosis {
-  const { config, faults, notes } = inspectConfig(configPlace(parsed, io));
+  const { config, faults } = inspectConfig(configPlace(parsed, io));
   return judgeConfiguration({
     file: config?.file,
     faults: faults.map(describeFault),
-    notes: notes.map(describeFault),
     queues: config?.queues.map(({ name }) => name) ?? [],
   });
 }

@@ -134,9 +134,3 @@ describe("a wrong section", () => {
     expect(inspect("[queue.b]", { env: { MEMQ_TIMEOUT: "x" } }).config).toBeUndefined();
   });
 });
-
-test("no setting is without effect", () => {
-  const { notes, error } = inspect("timeout = 1s\nresults = 1h\n[queue.a]\non-result = ./x.js");
-  expect(error).toBeUndefined();
-  expect(notes).toEqual([]);
-});

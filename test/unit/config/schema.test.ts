@@ -32,16 +32,6 @@ describe("every setting", () => {
         "username password max-runs every cover warn log ping results on-result",
     );
   });
-
-  test("that does nothing yet is named in the documentation, and no other", () => {
-    const [, named = ""] = /without effect in this version: ([^]*?)\.\n/.exec(document) ?? [];
-    const ahead = settings.filter(({ kind, setting }) => kind === "queue" && setting.ahead === true);
-    expect([...named.matchAll(/`([^`]+)`/g)].map((match) => match[1])).toEqual(ahead.map(({ key }) => key));
-    for (const kind of ["schedule", "event"]) {
-      const isAhead = settings.some((line) => line.kind === kind && line.setting.ahead === true);
-      expect(named.includes(`${kind}s`)).toBe(isAhead);
-    }
-  });
 });
 
 describe("docs/config.md", () => {

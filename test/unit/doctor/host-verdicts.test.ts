@@ -107,18 +107,16 @@ test("every fault of a configuration is a verdict of its own", () => {
   const { verdicts } = judgeConfiguration({
     file: "c.ini",
     faults: ["line 1: a", "line 2: b"],
-    notes: ["c"],
     queues: [],
   });
   expect(verdicts.map(({ verdict, exit }) => [verdict, exit])).toEqual([
     ["fail", 78],
     ["fail", 78],
-    ["warn", 0],
   ]);
 });
 
 test("a configuration without fault names its queues", () => {
-  const { verdicts } = judgeConfiguration({ file: "/c.ini", faults: [], notes: [], queues: ["a", "b"] });
+  const { verdicts } = judgeConfiguration({ file: "/c.ini", faults: [], queues: ["a", "b"] });
   expect(verdicts).toEqual([{ check: "config", verdict: "ok", says: "/c.ini: queues a, b", exit: 0 }]);
 });
 

@@ -1,6 +1,6 @@
 import type { Config, EventConfig, QueueConfig, ScheduleConfig } from "./config.ts";
 import { type Document, labelOf, type Section } from "./document.ts";
-import { type Fault } from "./fault.ts";
+import type { Fault } from "./fault.ts";
 import { type Environment, given, type Layer, type LayerReading, readSection } from "./layer.ts";
 import { eventOf, triggerFaults, scheduleOf } from "./triggers.ts";
 import { queueFaults, queueOf, type QueueSource, strayPort } from "./queue.ts";

@@ -1,3 +1,4 @@
+import { MemqError } from "../../errors.ts";
 import type { Cancelled } from "../../ports/broker.ts";
 import { becomes } from "./becomes.ts";
 import type { Delayed } from "./delayed.ts";
@@ -98,7 +99,7 @@ export class Canceller {
     const key = keys.record(epoch, name);
     const replace: Operation = { kind: "replace", key, value, cas: item.cas };
     const [answer] = await session.ask([replace]);
-    if (answer?.kind === "full") return this.#remove(found, epoch, item);
+    if (answer?.kind === "full") return this.#removeWhole(found, epoch);
     const cas = answer?.kind === "ok" ? answer.cas : await this.#casOf(key, value);
     if (cas === undefined) return "again";
     if (await this.#mayRun(found, epoch)) return this.#restore(found, key, cas);
@@ -134,6 +135,16 @@ export class Canceller {
   async #casOf(key: string, value: string): Promise<bigint | undefined> {
     const now = await this.#parts.session.get(key);
     return now?.value.equals(Buffer.from(value)) === true ? now.cas : undefined;
+  }
+
+  /** To take one task out of a bundle needs memory; a record of one can go as it is. */
+  #removeWhole(found: Found, epoch: string): Promise<Cancelled | "again"> {
+    if (!found.stored.bundled) return this.#remove(found, epoch, found.item);
+    const { server } = this.#parts.session.wire;
+    throw new MemqError(
+      "QUEUE_FULL",
+      `memcached at ${server} has no memory left to take one task out of those published with it`,
+    );
   }
 
   async #remove({ name }: Target, epoch: string, { cas }: Item): Promise<Cancelled | "again"> {

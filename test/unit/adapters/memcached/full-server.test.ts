@@ -9,6 +9,25 @@ import type { Outcome } from "../../../../src/task/outcome.ts";
 import { plainCodec } from "../../../../src/task/codec.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 
+test("a task is cancelled out of a bundle only when there is memory for the others", async () => {
+  const memory = mkdtempSync(join(tmpdir(), "memq-full-"));
+  const server = new FakeMemcached(Date.now);
+  const codec = plainCodec(900_000);
+  const broker = openMemcachedBroker({ wire: server.wire(), queue: "q", codec, memory, bundle: 3 });
+  try {
+    const kept = await broker.publish([1, 2, 3].map((n) => ({ method: "m", args: [n] })));
+    const id = kept[1]?.kind === "kept" ? kept[1].id : "";
+    server.limitBytes = server.bytes;
+    await expect(broker.cancel(id)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect(await broker.depth()).toMatchObject({ waiting: 3 });
+    server.limitBytes = Infinity;
+    expect(await broker.cancel(id)).toBe("cancelled");
+    expect(await broker.depth()).toMatchObject({ waiting: 2 });
+  } finally {
+    rmSync(memory, { recursive: true, force: true });
+  }
+});
+
 test("a claim for which only the reserve has room is given out, in a few round trips", async () => {
   const memory = mkdtempSync(join(tmpdir(), "memq-full-"));
   const server = new FakeMemcached(Date.now);

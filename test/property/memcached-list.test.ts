@@ -93,6 +93,16 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
   }),
   (seed, dice) => ({
     ...plain(seed, dice),
+    batches: 3,
+    failing: 30,
+    bundle: 3,
+    isFast: dice.chance(50),
+    mischief: 12,
+    acts: ["cancel"],
+    faults: { crashes: 0, lapses: dice.roll(3), unknowns: 0, flushes: 0, evictions: 0, fulls: 7 },
+  }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
     publishers: 2,
     batches: 2,
     canDelay: true,

@@ -470,9 +470,8 @@ export class Tale {
     for (const name of this.#kept) if (!this.#excused.has(name)) this.#judgeTask(name, deadNames.has(name));
     for (const [name, runs] of this.#runs) this.#judgeRuns(name, runs);
     // A record that arrives late, after it was run and settled, is another one. Nothing else makes two owners
-    // be believed, but a full server: what it has no memory for (which members of a bundle are done) its run knows alone.
-    const forgotten = this.#plot.bundle > 1 && world.fulls > 0 ? Infinity : 0;
-    const mostDone = 1 + world.unknowns + world.crashes + forgotten;
+    // be believed.
+    const mostDone = 1 + world.unknowns + world.crashes;
     for (const [id, times] of this.#done) {
       if (times > mostDone) this.faults.push(`${id} was settled as done ${String(times)} times`);
     }

@@ -1,5 +1,6 @@
 import { currentStake, withStake } from "./control.ts";
 import type { BlockMark, TaskStake } from "./control.ts";
+import { withGone } from "./gone-members.ts";
 import type { HeldRecord } from "./hold.ts";
 import type { Parts } from "./parts.ts";
 
@@ -34,6 +35,14 @@ export class BlockMarks {
       const marks = stake.marks ?? [];
       if (marks.some((one) => isSame(one) && one.attempts >= attempts)) return undefined;
       return { ...stake, marks: [...marks.filter((one) => !isSame(one)), mark] };
+    });
+  }
+
+  /** Puts on record in the block which members have left a bundle. False: it is not ours any more. */
+  leave(record: HeldRecord, members: ReadonlySet<number>): Promise<boolean> {
+    return this.change(record, (stake) => {
+      const gone = withGone(stake.gone, record.place, members);
+      return gone === stake.gone ? undefined : { ...stake, gone };
     });
   }
 }

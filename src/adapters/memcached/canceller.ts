@@ -76,7 +76,7 @@ export class Canceller {
   }
 
   async #tryFound(found: Found, control: Control): Promise<Cancelled | "again"> {
-    const place = isThere(found) ? this.#placeOf(found, control) : undefined;
+    const place = isThere(found) && !isGone(found, control) ? this.#placeOf(found, control) : undefined;
     if (place === undefined) return "absent";
     if (place.state === "running") return "running";
     const { epoch } = control;
@@ -114,6 +114,7 @@ export class Canceller {
   async #mayRun(found: Found, epoch: string): Promise<boolean> {
     const seen = await this.#parts.control.read();
     if (seen?.control.epoch !== epoch) return false;
+    if (isGone(found, seen.control)) return true; // it was done meanwhile
     const place = this.#placeOf(found, seen.control);
     return place?.state === "running" && (place.stake === undefined || mayStart(found, place.stake));
   }
@@ -170,6 +171,10 @@ function mayStart({ name, stored }: Found, stake: TaskStake): boolean {
   const entry = stake.entries.findIndex((text) => parseEntry(text)?.name === name);
   return stake.marks?.some((mark) => mark.entry === entry) === true;
 }
+
+/** Whether it has left its bundle, which the record does not say. */
+const isGone = ({ name, index, stored }: Found, control: Control): boolean =>
+  stored.bundled && new Stakes(control).isGone(name, index);
 
 /** Whether the record holds the task that is meant. */
 function isThere({ name, id, index, stored }: Found): boolean {

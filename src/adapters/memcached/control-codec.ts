@@ -1,16 +1,18 @@
 import { ownMembers } from "../../task/own-members.ts";
 import { MOST_SWEEP_SECONDS } from "./control.ts";
 import type { BlockMark, Control, ListRef, Stake, SweepStake, TaskStake } from "./control.ts";
+import { encodeGone, readGone, roomForGone } from "./gone-members.ts";
 
 // Any change: add 1, keep a reader for the old one, add a fixture.
 const CONTROL_VERSION = 1;
 
 // Few sizes, so that the reserve for it is of the same slab class; four times apart as it seldom grows.
 const CONTROL_SIZES = [1, 4, 16, 64, 256, 1_000].map((kilobytes) => kilobytes * 1_024 - 200);
+const LARGEST_SIZE = Math.max(...CONTROL_SIZES);
 
-/** The size class of a control block's text. */
-export const controlBytes = (text: string): number =>
-  CONTROL_SIZES.find((size) => text.length <= size) ?? text.length;
+/** The size class of a control block's text that may grow by `room`. */
+export const controlBytes = (text: string, room = 0): number =>
+  CONTROL_SIZES.find((size) => text.length + room <= size) ?? Math.max(text.length, LARGEST_SIZE);
 
 export function encodeControl(control: Control): string {
   const text = JSON.stringify({
@@ -25,8 +27,15 @@ export function encodeControl(control: Control): string {
     lost: control.lost,
     ...(control.pausedUntilMs !== undefined && { p: encodePause(control.pausedUntilMs) }),
   });
-  return text.padEnd(controlBytes(text));
+  return text.padEnd(controlBytes(text, roomIn(control)));
 }
+
+/** What may still be written into the stakes while there is no memory. */
+const roomIn = ({ stakes }: Control): number =>
+  stakes.reduce(
+    (sum, stake) => sum + (stake.kind === "tasks" ? roomForGone(stake.entries, stake.gone) : 0),
+    0,
+  );
 
 const FOR_EVER = -1; // JSON has no Infinity
 const LAST_PAUSE_MS = 8e15; // about the last moment that a Date can tell: what is later is shown to nobody
@@ -44,6 +53,7 @@ function encodeStake(stake: Stake): unknown {
         m: stake.loose,
         ...(stake.suspectsTo && { u: [stake.suspectsTo.entry, stake.suspectsTo.member] }),
         ...(stake.marks && { k: stake.marks.map((mark) => [mark.entry, mark.member, mark.attempts]) }),
+        ...(stake.gone && { d: encodeGone(stake.gone) }),
       };
     case "putBack":
       return { ...claimed, i: stake.entries, pb: 1 };
@@ -154,13 +164,15 @@ interface Claimed extends Fields {
 const isClaimed = (value: Fields): value is Claimed =>
   isWord(value["c"]) && (value["o"] === "" || isWord(value["o"])) && isCount(value["g"]);
 
-function readStarts(value: Fields): Pick<TaskStake, "loose" | "suspectsTo" | "marks"> {
+function readStarts(value: Fields): Pick<TaskStake, "loose" | "suspectsTo" | "marks" | "gone"> {
   const place = readPair(value["u"]);
   const marks = readAll(value["k"] ?? [], readMark) ?? [];
+  const gone = readAll(value["d"] ?? [], readGone) ?? [];
   return {
     loose: isCount(value["m"]) ? value["m"] : 0,
     ...(place && { suspectsTo: { entry: place[0], member: place[1] } }),
     ...(marks.length > 0 && { marks }),
+    ...(gone.length > 0 && { gone }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { GoneMembers } from "./gone-members.ts";
+
 /**
  * The control block of a queue: one small item, written only against the version that was read. It says which
  * lists there are, how far the first of them is claimed, and who has claimed what.
@@ -49,6 +51,8 @@ export interface TaskStake extends Claimed {
   readonly suspectsTo?: Place;
   /** Starts for which the server had no memory to mark the record. */
   readonly marks?: readonly BlockMark[];
+  /** Members of bundles that are not to be run any more, for which it had none either. */
+  readonly gone?: readonly GoneMembers[];
 }
 
 /** A start that is on record in the block. */

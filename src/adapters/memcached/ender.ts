@@ -133,13 +133,28 @@ export class Ender {
     return aside.lost;
   }
 
-  /** What is not on the record yet is charged in the block, for whoever comes after a death. */
+  /**
+   * What is not on the record yet is said in the block, for whoever comes after a death: who has left a bundle,
+   * and is settled with that, and who is charged.
+   */
   async #owe(record: HeldRecord, endings: readonly Ended[]): Promise<boolean> {
+    record.isInBlock = true;
+    if (record.stored.bundled && !(await this.#leaveInBlock(record, endings))) return false;
+    const owed = endings.filter(({ task }) => !record.gone.has(task.index));
+    if (owed.length === 0) return true;
     if (this.#debts.size >= MOST_OWED) throw this.#full();
-    for (const { task, attempts } of endings) {
+    for (const { task, attempts } of owed) {
       if (task.isLoose && !(await this.#marks.mark(record, task.index, attempts))) return false;
     }
-    this.#debts.add(record, endings);
+    this.#debts.add(record, owed);
+    return true;
+  }
+
+  async #leaveInBlock(record: HeldRecord, endings: readonly Ended[]): Promise<boolean> {
+    const done = endings.filter(({ outcome }) => outcome.kind === "done").map(({ task }) => task.index);
+    const gone = new Set([...record.gone, ...done]);
+    if (gone.size > 0 && !(await this.#marks.leave(record, gone))) return false;
+    record.leave(done);
     return true;
   }
 

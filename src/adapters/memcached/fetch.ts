@@ -4,6 +4,7 @@ import type { TaskStake } from "./control.ts";
 import type { Seen } from "./control-store.ts";
 import type { Ender } from "./ender.ts";
 import { nameIn, parseEntry } from "./entries.ts";
+import { goneAt } from "./gone-members.ts";
 import { HeldClaim } from "./held-claim.ts";
 import { HeldRecord, Hold } from "./hold.ts";
 import type { HeldTask, ReadRecord } from "./hold.ts";
@@ -102,9 +103,14 @@ export class Fetcher {
       place,
       codec: this.#parts.codec,
     });
-    if (members.some(({ opened }) => opened.kind === "newer"))
-      return this.#aftercare.park(met, members[0]?.id);
+    const gone = goneAt(hold.stake.gone, place);
+    if (members.some(({ opened }) => opened.kind === "newer")) {
+      if (gone.size === 0) return this.#aftercare.park(met, members[0]?.id);
+      hold.mustStand = true; // in a bucket nothing would tell who has left the bundle
+      return [{ kind: "newer", id: members[0]?.id ?? read.name }];
+    }
     const record = new HeldRecord(hold, place, read);
+    record.leave([...gone]);
     hold.records.push(record);
     for (const member of members) hold.order.push(holdTask(record, member));
     if (hold.stake.generation > 0 && read.stored.bundled) await this.#dropChildren(record);

@@ -103,6 +103,8 @@ export class HeldRecord {
   readonly #tasks: HeldTask[] = [];
   /** Members that have left the bundle, which the record does not say yet. */
   gone: ReadonlySet<number> = NONE;
+  /** The block says something of it that the record did not: it has to stay in its stake. */
+  isInBlock = false;
   /** It was found to be another than it is known here: a mark finds out what became of it. */
   isChanged = false;
   /** Whoever changes the record waits for the one before. */

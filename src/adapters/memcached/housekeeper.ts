@@ -1,4 +1,4 @@
-import { isSameStake, withStake } from "./control.ts";
+import { currentStake, isSameStake, withStake } from "./control.ts";
 import type { Stake, TaskStake } from "./control.ts";
 import type { Ender } from "./ender.ts";
 import type { Holdings } from "./holdings.ts";
@@ -76,10 +76,11 @@ export class Housekeeper {
     const stuck = holdings.holds.find((hold) => hold.isStuck);
     if (stuck === undefined) return false;
     this.#retriedAt = clock.upMs();
-    const nobodys: Stake = { ...stuck.stake, owner: "", generation: stuck.stake.generation + 1 };
-    await control.change((block) =>
-      stuck.stands(block) ? withStake(block, stuck.stake, [nobodys]) : undefined,
-    );
+    await control.change((block) => {
+      const stake = stuck.stands(block) ? currentStake(block, stuck.stake) : undefined;
+      if (stake === undefined) return undefined;
+      return withStake(block, stake, [{ ...stake, owner: "", generation: stake.generation + 1 }]);
+    });
     holdings.remove(stuck);
     return true;
   }

@@ -103,7 +103,7 @@ export class Inspector {
     const place = stakes.placeOf(name, decoded.record, time.now());
     if (place === undefined) return [];
     return decoded.record.members.flatMap((_, index) =>
-      this.#showMember(name, decoded.record, { index, place }),
+      stakes.isGone(name, index) ? [] : this.#showMember(name, decoded.record, { index, place }),
     );
   }
 

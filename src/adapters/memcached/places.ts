@@ -14,14 +14,24 @@ export interface Place {
 export class Stakes {
   readonly #tasks = new Map<string, TaskStake>();
   readonly #putBack = new Set<string>();
+  readonly #gone = new Map<string, readonly number[]>();
 
   constructor(control: Control) {
     for (const stake of control.stakes) {
-      if (stake.kind === "tasks" && stake.owner !== "") {
-        for (const text of stake.entries) this.#tasks.set(parseEntry(text)?.name ?? "", stake);
-      }
+      if (stake.kind === "tasks") this.#note(stake);
       if (stake.kind === "putBack") for (const name of stake.entries) this.#putBack.add(name);
     }
+  }
+
+  #note(stake: TaskStake): void {
+    for (const { entry, members } of stake.gone ?? []) this.#gone.set(nameAt(stake, entry), members);
+    if (stake.owner === "") return;
+    for (const place of stake.entries.keys()) this.#tasks.set(nameAt(stake, place), stake);
+  }
+
+  /** Whether a member has left its bundle, which the record does not say. */
+  isGone(name: string, member: number): boolean {
+    return this.#gone.get(name)?.includes(member) === true;
   }
 
   /** Undefined for a record that was cancelled. `now`: second of the server's time. */
@@ -33,6 +43,9 @@ export class Stakes {
     return { state: stored.due > now ? "delayed" : "waiting" };
   }
 }
+
+const nameAt = ({ entries }: TaskStake, place: number): string =>
+  parseEntry(entries[place] ?? "")?.name ?? "";
 
 // An attempt that failed may have been written down and its stake still stand: then it is nobody's.
 function isHeld(stored: StoredRecord, stake: TaskStake, now: number): boolean {

@@ -93,7 +93,8 @@ interface Back {
 }
 
 /** It can go where nobody knows of this stake. */
-const isUntouched = (record: HeldRecord): boolean => isIdle(record) && record.stored.run === undefined;
+const isUntouched = (record: HeldRecord): boolean =>
+  isIdle(record) && !record.isInBlock && record.stored.run === undefined;
 const isIdle = (record: HeldRecord): boolean => record.open.every(({ phase }) => phase === "pooled");
 
 function givenBack(control: Control, back: Back): Control {

@@ -1,6 +1,7 @@
 import type { Codec, Decoded } from "../../task/codec.ts";
-import type { Place, TaskStake } from "./control.ts";
+import type { BlockMark, Place, TaskStake } from "./control.ts";
 import type { ListEntry } from "./entries.ts";
+import { goneAt } from "./gone-members.ts";
 import { isKeyed, memberId, taskIdOf } from "./names.ts";
 import { decodeRecord } from "./record.ts";
 import type { StoredRecord } from "./record.ts";
@@ -66,8 +67,9 @@ export function openMembers(
   { stake, place, codec }: { readonly stake: TaskStake; readonly place: number; readonly codec: Codec },
 ): readonly OpenedMember[] {
   const members: OpenedMember[] = [];
+  const gone = goneAt(stake.gone, place);
   for (const [index, { text }] of stored.members.entries()) {
-    if (text === undefined) continue;
+    if (text === undefined || gone.has(index)) continue;
     const id = stored.bundled ? memberId(name, index) : taskIdOf(name, stored.nonce);
     const opened = codec.open(id, stored.bornAt, text);
     const { charged, isOnRecord, mayHave } = startsOf(stored, stake, { entry: place, member: index });
@@ -82,7 +84,7 @@ export function openMembers(
 export const hasSuspects = (stored: StoredRecord, stake: TaskStake, entry: number): boolean =>
   stored.state === "ready" &&
   stored.members.some(({ text }, member) => {
-    if (text === undefined) return false;
+    if (text === undefined || goneAt(stake.gone, entry).has(member)) return false;
     const { isOnRecord, mayHave } = startsOf(stored, stake, { entry, member });
     return isOnRecord || mayHave;
   });
@@ -95,11 +97,14 @@ function startsOf(
 ): { readonly charged: number; readonly isOnRecord: boolean; readonly mayHave: boolean } {
   const attempts = attemptsAt(stored, place);
   if (isUntouched(stored, stake)) return { charged: attempts, isOnRecord: false, mayHave: false };
-  const mark = stake.marks?.find(({ entry, member }) => entry === place.entry && member === place.member);
+  const mark = markAt(stake, place);
   const isOnRecord = mark !== undefined || (stored.run?.stake === stake.id && attempts > 0);
   const charged = Math.max(attempts, mark?.attempts ?? 0);
   return { charged, isOnRecord, mayHave: !isOnRecord && mayHaveStarted(stored, stake, place) };
 }
+
+const markAt = ({ marks }: TaskStake, place: Place): BlockMark | undefined =>
+  marks?.find(({ entry, member }) => entry === place.entry && member === place.member);
 
 const attemptsAt = ({ members }: StoredRecord, { member }: Place): number => members[member]?.attempts ?? 0;
 
@@ -121,6 +126,13 @@ export const isUnmarked = (stored: StoredRecord, stake: TaskStake): boolean =>
 // A task without retries is marked at its only start: without a mark it was never started.
 const isAlwaysMarked = (opened: Decoded): boolean => opened.kind === "task" && opened.task.retries === 0;
 
+/** Still there, and no start of it is on record. */
+function isUncharged({ members }: StoredRecord, stake: TaskStake, place: Place): boolean {
+  const member = members[place.member];
+  if (member?.text === undefined || member.attempts > 0) return false;
+  return markAt(stake, place) === undefined && !goneAt(stake.gone, place.entry).has(place.member);
+}
+
 /**
  * Up to where a dead owner may have started tasks without a mark, when it could start `loose` at a time:
  * that many of the first ones that are still there.
@@ -134,9 +146,9 @@ export function suspectsTo(
   let last: Place | undefined;
   for (const [entry, stored] of records.entries()) {
     if (stored?.state !== "ready" || !isUnmarked(stored, stake)) continue;
-    for (const [member, { text, attempts }] of stored.members.entries()) {
+    for (const member of stored.members.keys()) {
       if (left === 0) return last;
-      if (text === undefined || attempts > 0) continue;
+      if (!isUncharged(stored, stake, { entry, member })) continue;
       left -= 1;
       last = { entry, member };
     }

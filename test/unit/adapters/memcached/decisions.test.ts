@@ -5,7 +5,7 @@ import type { Control, Stake, TaskStake } from "../../../../src/adapters/memcach
 import { nextStep } from "../../../../src/adapters/memcached/next-step.ts";
 import type { Scene } from "../../../../src/adapters/memcached/next-step.ts";
 import { Pace } from "../../../../src/adapters/memcached/pace.ts";
-import type { StoredRecord } from "../../../../src/adapters/memcached/record.ts";
+import type { Member, StoredRecord } from "../../../../src/adapters/memcached/record.ts";
 import { encodeRecord } from "../../../../src/adapters/memcached/record.ts";
 import {
   hasSuspects,
@@ -202,6 +202,23 @@ describe("what a dead owner may have started", () => {
     expect(suspectsTo(1, [marked, stored()], stakeOf())).toEqual({ entry: 1, member: 0 });
     expect(hasSuspects(marked, stakeOf({ generation: 1 }), 0)).toBe(true);
     expect(hasSuspects(stored(), stakeOf({ generation: 1 }), 0)).toBe(false);
+  });
+
+  test("does not count what is on record in the block, nor who has left a bundle", () => {
+    const bundle = stored({ bundled: true, members: Array<Member>(4).fill({ text, attempts: 0 }) });
+    const stake = stakeOf({
+      marks: [{ entry: 0, member: 1, attempts: 1 }],
+      gone: [{ entry: 0, members: [0] }],
+    });
+    expect(suspectsTo(1, [bundle], stake)).toEqual({ entry: 0, member: 2 });
+  });
+
+  test("is nothing that has left its bundle", () => {
+    const bundle = stored({ bundled: true, members: Array<Member>(2).fill({ text, attempts: 0 }) });
+    const stake = stakeOf({ generation: 1, gone: [{ entry: 0, members: [0] }] });
+    expect(openMembers("a", bundle, { stake, place: 0, codec }).map(({ index }) => index)).toEqual([1]);
+    const suspected = { ...stake, suspectsTo: { entry: 0, member: 0 } };
+    expect(hasSuspects(bundle, suspected, 0)).toBe(false);
   });
 
   test("is charged once, and is suspect; what comes behind is neither", () => {

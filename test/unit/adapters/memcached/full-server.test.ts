@@ -141,6 +141,38 @@ describe("an outcome for which a full server has no memory", () => {
     expect(await next.depth()).toMatchObject({ waiting: 0, running: 0, delayed: 0, dead: 0 });
   });
 
+  test("in a bundle is not started again by the next owner when it was done", async () => {
+    await crowd(3, 3);
+    const owner = open();
+    const [first] = await take(owner, 1);
+    if (!first) throw new Error("nothing was claimed");
+    await settle(owner, [first], done);
+    await owner.close();
+    const next = open();
+    expect(await next.depth()).toMatchObject({ waiting: 2, running: 0 });
+    expect(await next.cancel(first.task.id)).toBe("absent");
+    const left = await take(next);
+    expect(left.map(nameOf)).toEqual(["1", "2"]);
+    await settle(next, left, done);
+    expect(await next.depth()).toMatchObject({ waiting: 0, running: 0 });
+  });
+
+  test("in a bundle is not started again after its owner was gone without a word", async () => {
+    await crowd(3, 3);
+    const owner = open();
+    const [first] = await take(owner, 1);
+    if (!first) throw new Error("nothing was claimed");
+    await settle(owner, [first], done);
+    for (const key of [...server.items.keys()].filter((one) => one.startsWith("mq:q:o"))) server.evict(key);
+    const next = open();
+    const seen: string[] = [];
+    for (let claims = await take(next); claims.length > 0; claims = await take(next)) {
+      seen.push(...claims.map(nameOf));
+      await settle(next, claims, done);
+    }
+    expect(seen).toEqual(["1", "2"]);
+  });
+
   test("in a bundle holds up none of its neighbours", async () => {
     await crowd(3, 3);
     const owner = open();

@@ -13,6 +13,8 @@ import {
   readBucket,
 } from "../../../../src/adapters/memcached/bucket.ts";
 import { countTasks, entryText, parseEntry, stretchOf } from "../../../../src/adapters/memcached/entries.ts";
+import { withGone } from "../../../../src/adapters/memcached/gone-members.ts";
+import type { GoneMembers } from "../../../../src/adapters/memcached/gone-members.ts";
 import {
   Ids,
   isKeyed,
@@ -68,6 +70,18 @@ const stake = fc.oneof(
       {
         nil: undefined,
       },
+    ),
+    gone: fc.option(
+      fc.array(
+        fc.record({
+          entry: count,
+          members: fc
+            .uniqueArray(fc.integer({ min: 0, max: 999 }), { minLength: 1, maxLength: 20 })
+            .map((members) => members.sort((one, other) => one - other)),
+        }),
+        { minLength: 1, maxLength: 5 },
+      ),
+      { nil: undefined },
     ),
   }),
   fc.record({ kind: fc.constant("putBack" as const), ...claimed, entries: fc.array(word) }),
@@ -171,6 +185,38 @@ describe("a control block", () => {
         expect([824, 3_896, 16_184]).toContain(written.length);
       }),
     );
+  });
+
+  test("needs no larger size for all that may be said of the bundles in its stakes", () => {
+    const sizes = fc.array(fc.integer({ min: 2, max: 256 }), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(control, sizes, (one, bundles) => {
+        const stake = {
+          kind: "tasks" as const,
+          id: "s",
+          owner: "o",
+          generation: 0,
+          entries: bundles.map((members, at) => entryText({ name: String(at), members, again: false })),
+          loose: 0,
+        };
+        const { length } = encodeControl({ ...one, stakes: [stake] });
+        let gone: readonly GoneMembers[] = [];
+        for (const [entry, members] of bundles.entries()) {
+          gone = withGone(gone, entry, new Set(Array(members).keys()));
+          expect(encodeControl({ ...one, stakes: [{ ...stake, gone }] })).toHaveLength(length);
+        }
+      }),
+    );
+  });
+
+  test("says of a bundle who has left it in a letter for four of its tasks", () => {
+    const stake = { c: "a", o: "", g: 1, i: ["b~9"], m: 0, d: [[0, "105"]] };
+    const [one] = fc.sample(control, 1);
+    const block = JSON.parse(encodeControl(one as Control)) as Record<string, unknown>;
+    const decoded = decodeControl(Buffer.from(JSON.stringify({ ...block, cl: [stake] })));
+    const gone = [{ entry: 0, members: [0, 2, 8] }];
+    expect(decoded).toMatchObject({ kind: "control", control: { stakes: [{ gone }] } });
+    if (decoded.kind === "control") expect(encodeControl(decoded.control)).toContain('"d":[[0,"105"]]');
   });
 
   test("of a newer version says so", () => {

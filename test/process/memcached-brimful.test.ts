@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { open, type Memq } from "../../src/index.ts";
 import { examineList } from "../servers/list-checker.ts";
 import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
@@ -33,14 +33,14 @@ describe.skipIf(noMemcached !== undefined)(
     let server: MemcachedServer;
     let project: Project;
     let memq: Memq | undefined;
-    beforeEach(async () => {
+    async function begin(bundle: number): Promise<void> {
       server = await startMemcached(["-M", "-m", "8", "-o", "slab_automove_window=3"]);
       const at = `queueip = ${server.host}\nqueueport = ${String(server.port)}\n`;
       project = makeProject({
-        config: `${at}retry = 0s, 0s\nconcurrency = 2\nbundle = 1\n`,
+        config: `${at}retry = 0s, 0s\nconcurrency = 2\nbundle = ${String(bundle)}\n`,
         handler: HANDLER,
       });
-    });
+    }
     afterEach(async () => {
       await memq?.close().catch(() => undefined); // it may have gone with the test
       memq = undefined;
@@ -49,22 +49,24 @@ describe.skipIf(noMemcached !== undefined)(
     });
 
     test.each([
-      ["20 bytes", 20],
-      ["2 KB", 2_048],
-      ["100 KB", 102_400],
+      ["20 bytes", 20, 1],
+      ["20 bytes in bundles of 16", 20, 16],
+      ["2 KB", 2_048, 1],
+      ["100 KB", 102_400, 1],
     ])(
       "of tasks of %s says so to publishers, is drained, and takes tasks again without a restart",
       { timeout: 180_000 },
-      async (size, bytes) => {
+      async (size, bytes, bundle) => {
+        await begin(bundle);
         const beganAt = Date.now();
         memq = await open(join(project.folder, "config.ini"));
-        const filler = new Filler(memq, bytes);
+        const filler = new Filler(memq, { bytes, bundle });
         await filler.fill();
         const full = filler.kept.length;
         expect(full).toBeGreaterThan(10);
         // A few more may find a place, of another size than the others by a letter of their ids; but not so many.
         const more = ["hit", "--stdin", "--count", "500"];
-        const refused = await project.run("publish-task", more, `${OTHER}:${"x".repeat(bytes)}`);
+        const refused = await project.run("publish-task", more, `${OTHER}:${"x".repeat(bytes + 4)}`);
         expect(refused.code, refused.stderr).toBe(75);
 
         // Publishers go on trying while runs make room.
@@ -108,11 +110,13 @@ class Filler {
   readonly kept: string[] = [];
   readonly #memq: Memq;
   readonly #bytes: number;
+  readonly #bundle: number;
   #next = 0;
 
-  constructor(memq: Memq, bytes: number) {
+  constructor(memq: Memq, { bytes, bundle }: { readonly bytes: number; readonly bundle: number }) {
     this.#memq = memq;
     this.#bytes = bytes;
+    this.#bundle = bundle;
   }
 
   async fill(): Promise<void> {
@@ -130,12 +134,13 @@ class Filler {
     throw new Error("the server is never full");
   }
 
-  /** One more. */
+  /** One record more. */
   async tryOne(): Promise<"kept" | "full"> {
-    const name = String(this.#next++);
-    const { outcomes } = await this.#memq.publishMany([this.#item(name)]);
-    if (outcomes[0]?.kind === "kept") this.kept.push(name);
-    return outcomes[0]?.kind === "kept" ? "kept" : "full";
+    const names = Array.from({ length: this.#bundle }, () => String(this.#next++));
+    const { outcomes, refused } = await this.#memq.publishMany(names.map((name) => this.#item(name)));
+    for (const [at, outcome] of outcomes.entries())
+      if (outcome.kind === "kept") this.kept.push(names[at] ?? "");
+    return refused === 0 ? "kept" : "full";
   }
 
   #item(name: string): { method: string; args: string[] } {

@@ -99,7 +99,7 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     isFast: dice.chance(50),
     mischief: 12,
     acts: ["cancel"],
-    faults: { crashes: 0, lapses: dice.roll(3), unknowns: 0, flushes: 0, evictions: 0, fulls: 7 },
+    faults: { crashes: 0, lapses: 0, unknowns: 0, flushes: 0, evictions: 0, fulls: 9 },
   }),
   (seed, dice) => ({
     ...plain(seed, dice),

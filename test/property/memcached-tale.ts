@@ -469,9 +469,10 @@ export class Tale {
     const deadNames = new Set(dead.flatMap((record) => this.#tasksIn(record, control.epoch)));
     for (const name of this.#kept) if (!this.#excused.has(name)) this.#judgeTask(name, deadNames.has(name));
     for (const [name, runs] of this.#runs) this.#judgeRuns(name, runs);
-    // A record that arrives late, after it was run and settled, is another one. Nothing else makes two owners
-    // be believed.
-    const mostDone = 1 + world.unknowns + world.crashes;
+    // A record that arrives late, after it was run and settled, is another one; so is that of a member of a bundle
+    // which an owner adds whose lease has ended. Nothing else makes two owners be believed.
+    const lapsed = this.#plot.bundle > 1 ? world.lapses : 0;
+    const mostDone = 1 + world.unknowns + world.crashes + lapsed;
     for (const [id, times] of this.#done) {
       if (times > mostDone) this.faults.push(`${id} was settled as done ${String(times)} times`);
     }

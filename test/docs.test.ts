@@ -216,6 +216,11 @@ describe("the blocks of a document", () => {
     expect(play(blocksOf(wrong)).map((fault) => fault.split(":")[0])).toEqual(["line 11", "line 16"]);
   });
 
+  test("that fail leave nothing running", { timeout: 30_000 }, () => {
+    const failing = "<!-- run -->\n```sh\nsleep 1000 &\nfalse\n```\n";
+    expect(play(blocksOf(failing))).toEqual(["line 2: exit 1\n"]);
+  });
+
   test("are compiled as a strict project would", () => {
     const blocks = blocksOf('```ts\nimport { open } from "memq";\nconst memq: number = await open();\n```\n');
     expect(compile(blocks)).toEqual(["line 3: Type 'Memq' is not assignable to type 'number'."]);

@@ -6,6 +6,8 @@ import { isShown, type Block } from "./blocks.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 const LIMIT_MS = 60_000; // a reader would not wait longer either
+// A block that fails half-way would leave behind what it started last with &, which holds its stdout open.
+const LEAVE_NOTHING = "trap 'kill ${!:-} 2>/dev/null || :' EXIT\n";
 
 /** Does what a reader of the document would do, block by block. @returns what went otherwise than the document says */
 export function play(blocks: readonly Block[]): string[] {
@@ -47,7 +49,8 @@ function write(path: string, text: string): void {
 
 function run(block: Block, folder: string): { status: number | null; stdout: string; stderr: string } {
   const [command, args] = interpreterOf(block);
-  return spawnSync(command, [...args, block.text], {
+  const text = block.language === "sh" ? LEAVE_NOTHING + block.text : block.text;
+  return spawnSync(command, [...args, text], {
     cwd: folder,
     encoding: "utf8",
     timeout: LIMIT_MS,

@@ -86,7 +86,7 @@ export async function emit<Queue extends EventQueue>(
   const emission = key ?? (isTogether ? undefined : freshKey());
   const wishes = tasks.map((task, nth) => {
     const queue = queues[nth] as Queue;
-    const own = emission === undefined ? undefined : `event:${emission}:${String(nth)}`;
+    const own = emission === undefined ? undefined : keyOf(said.event, emission, nth);
     return { task, queue, draft: draftOf({ ...queue, clock: parts.clock }, task, { said, key: own }) };
   });
   const answers = isTogether ? await keepAllOrNone(parts, wishes) : await keepInTurn(wishes, emission ?? "");
@@ -131,6 +131,10 @@ const freshKey = (): string =>
   [Date.now(), Math.random() * 36 ** 6, Math.random() * 36 ** 6]
     .map((value) => Math.floor(value).toString(36))
     .join("");
+
+// Another event under the same key, such as an order's number, is another one. No event's name holds a #.
+const keyOf = (event: string, emission: string, nth: number): string =>
+  `event:${event}#${emission}#${String(nth)}`;
 
 function assertParams(params: unknown): void {
   if (typeof params === "object" && params !== null && !Array.isArray(params)) return;

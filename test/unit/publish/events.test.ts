@@ -105,7 +105,14 @@ describe("an event", () => {
     const second = await memq.emit("order_create", {}, { key: "FB138" });
     expect(second.tasks.map(({ duplicate }) => duplicate)).toEqual([undefined, true, true]);
     expect(second.tasks.slice(1).map(({ id }) => id)).toEqual(first.tasks.slice(1).map(({ id }) => id));
-    expect((await tasksIn("mail")).map(({ task }) => task?.key)).toEqual(["event:FB138:1"]);
+    expect((await tasksIn("mail")).map(({ task }) => task?.key)).toEqual(["event:order_create#FB138#1"]);
+  });
+
+  test("under the key of another event is another event", async () => {
+    await memq.emit("order_create", {}, { key: "FB138" });
+    const { tasks } = await memq.emit("trade.7.paid", {}, { key: "FB138" });
+    expect(tasks).toEqual([{ id: expect.any(String) as string, queue: "default", method: "confirmOrder" }]);
+    expect(await tasksIn("default")).toHaveLength(2);
   });
 
   test("that goes to several stores names the key to emit it again with, when it fails half-way", async () => {

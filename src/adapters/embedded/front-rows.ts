@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.ts";
-import type { RowRange } from "./held-ranges.ts";
+import type { RowRange } from "./row-range.ts";
 import { STATE } from "./schema.ts";
 
 /** A task that could be claimed, as stored. */

@@ -1,16 +1,8 @@
 import type { Connection } from "./connection.ts";
 import type { FrontRow } from "./front-rows.ts";
+import { rangesOf, without, type RowRange } from "./row-range.ts";
 import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
-
-/**
- * Neighbouring rows that an owner took in one go: noted as one row, so that they need not be written before they
- * are removed. Those of them that wait, as stored, are running; what comes back leaves the range first.
- */
-export interface RowRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 // Every range costs every claim a little, and a queue of many owners is worked off all the same.
 const MOST_RANGES = 16;
@@ -23,28 +15,6 @@ export const HELD_IN_RANGE = `EXISTS (SELECT 1 FROM held_range
 
 // Written so that it is looked up by the rows' numbers, and not among all that waits.
 const MEMBERS = "+task.state = 0 AND task.id BETWEEN held_range.first AND held_range.last";
-
-/** Rows in their order, neighbours together. */
-export function rangesOf(rows: readonly number[]): readonly RowRange[] {
-  const ranges: { first: number; last: number }[] = [];
-  for (const row of rows) {
-    const range = ranges.at(-1);
-    if (range !== undefined && range.last + 1 === row) range.last = row;
-    else ranges.push({ first: row, last: row });
-  }
-  return ranges;
-}
-
-/** What is left of a range without some rows. */
-export function without({ first, last }: RowRange, rows: readonly number[]): readonly RowRange[] {
-  const left: RowRange[] = [];
-  let next = first;
-  for (const row of rows.filter((one) => one >= first && one <= last).sort((a, b) => a - b)) {
-    if (row > next) left.push({ first: next, last: row - 1 });
-    next = row + 1;
-  }
-  return next > last ? left : [...left, { first: next, last }];
-}
 
 /**
  * The ranges of a queue, neighbours as one: a claim has to get past the rows of all other owners, and to compare

@@ -1,6 +1,7 @@
 import type { Task } from "../../task/task.ts";
 import { frontRows, type FrontRow } from "./front-rows.ts";
-import { heldIn, type RowRange } from "./held-ranges.ts";
+import { heldIn } from "./held-ranges.ts";
+import type { RowRange } from "./row-range.ts";
 import { FOR_EVER, STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 

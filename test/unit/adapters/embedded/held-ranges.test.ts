@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { rangesOf, without } from "../../../../src/adapters/embedded/held-ranges.ts";
+import { rangesOf, without } from "../../../../src/adapters/embedded/row-range.ts";
 import type { Broker } from "../../../../src/ports/broker.ts";
 import { EmbeddedQueue } from "../../../contract/embedded.harness.ts";
 import {

@@ -39,9 +39,12 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
   });
   const risks = risksOf(child);
   let why = "";
-  child.on("close", (code, signal) => {
+  child.on("exit", (code, signal) => {
     const how = `${endText(code, signal)}${why}`;
-    if (code !== 0) for (const task of risks.values()) died(task, { how, stderr: tail.text });
+    if (code === 0) return;
+    void heardOut(child).then(() => {
+      for (const task of risks.values()) died(task, { how, stderr: tail.text });
+    });
   });
   const tell = (message: ToWorker): void => {
     if (child.connected) child.send(message, () => undefined); // one that has just died needs no word
@@ -67,6 +70,19 @@ const heard = (child: ChildProcess, word: FromWorker["memq"]): Promise<void> =>
   new Promise((resolve) => {
     child.on("message", (message: unknown) => {
       if (readMessage(message)?.memq === word) resolve();
+    });
+  });
+
+// Its last words are in the pipe when it ends. What it has started may hold the pipe open for hours.
+const HEARD_OUT_MS = 300;
+
+/** Resolves when nothing more is to be heard from a process that has ended, or before long. */
+const heardOut = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    const tooLong = setTimeout(resolve, HEARD_OUT_MS);
+    child.once("close", () => {
+      clearTimeout(tooLong);
+      resolve();
     });
   });
 

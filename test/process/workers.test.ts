@@ -5,6 +5,7 @@ import { noMemcached, startMemcached, type MemcachedServer } from "../servers/me
 import { makeProject, tally, type Project, type Running } from "../servers/project.ts";
 
 const handler = (version: string): string => `
+import { spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { task } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
@@ -16,6 +17,11 @@ export default class Worker {
   async ignore() {
     log("ignore " + task().attempt + " " + process.pid);
     if (task().attempt === 1) await new Promise(() => setInterval(() => undefined, 1_000));
+  }
+  leave() {
+    const child = spawn("sleep", ["60"], { stdio: "inherit", detached: true });
+    log("left " + child.pid);
+    this.kill();
   }
   kill() { log("kill " + task().attempt); console.error("about to fall over"); process.kill(process.pid, "SIGKILL"); }
 }
@@ -222,6 +228,23 @@ describe.each(grounds)("workers on $name", (ground) => {
       expect(stdout).toContain("about to fall over");
       await expect.poll(() => linesOf("note").length, within).toBe(50);
       await expect.poll(() => childrenOf(pid).length, within).toBe(2);
+    });
+
+    test("how a task ended its process is known though what it had started goes on", async () => {
+      await setUp("retry = none");
+      const { pid } = await work(1);
+      const id = await publish("leave");
+      try {
+        await expect
+          .poll(async () => (await project.run("memq", ["list", "dead"])).stdout, within)
+          .toContain(id);
+        const { stdout } = await project.run("memq", ["show", id]);
+        expect(stdout).toContain("ended with its process (SIGKILL), which had said:");
+        expect(stdout).toContain("about to fall over");
+      } finally {
+        for (const line of linesOf("left")) process.kill(Number(line.split(" ")[1]), "SIGKILL");
+      }
+      await expect.poll(() => childrenOf(pid).length, within).toBe(1);
     });
 
     test("a handler that ignores its signal costs one attempt, and its worker is replaced", async () => {

@@ -15,9 +15,10 @@ const PARTS = {
   upsets: "memcached-upsets",
   hosts: "memcached-hosts",
   wire: "memcached-wire-chaos",
+  calls: "calls-mix",
 };
 
-const USAGE = `npm run torture -- [--tasks 20000] [--kills 500] [--bundles 1,16,64] [--only ${Object.keys(PARTS).join(",")}]`;
+const USAGE = `npm run torture -- [--tasks 20000] [--kills 500] [--bundles 1,16,64] [--calls 5000] [--only ${Object.keys(PARTS).join(",")}]`;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -48,29 +49,32 @@ async function main() {
 
 /** What is asked for, or what is wrong with it. */
 function read() {
-  /** @type {{ tasks?: string, kills?: string, bundles?: string, only?: string }} */
+  /** @type {{ tasks?: string, kills?: string, bundles?: string, calls?: string, only?: string }} */
   let values;
   try {
     const text = /** @type {const} */ ({ type: "string" });
-    ({ values } = parseArgs({ options: { tasks: text, kills: text, bundles: text, only: text } }));
+    ({ values } = parseArgs({
+      options: { tasks: text, kills: text, bundles: text, calls: text, only: text },
+    }));
   } catch (error) {
     return String(error instanceof Error ? error.message : error);
   }
-  const { tasks = "20000", kills = "500", bundles = "1,16,64", only = Object.keys(PARTS).join(",") } = values;
+  const { tasks = "20000", kills = "500", bundles = "1,16,64", calls = "5000" } = values;
+  const { only = Object.keys(PARTS).join(",") } = values;
   const isCount = (/** @type {string} */ word) => /^[1-9]\d{0,6}$/.test(word);
-  const wrong = [tasks, kills, ...bundles.split(",")].find((word) => !isCount(word));
+  const wrong = [tasks, kills, calls, ...bundles.split(",")].find((word) => !isCount(word));
   if (wrong !== undefined) return `"${wrong}" is no number`;
   const unknown = only.split(",").find((part) => !Object.hasOwn(PARTS, part));
   if (unknown !== undefined) return `there is no part "${unknown}"`;
-  return { tasks, kills, bundles, parts: /** @type {(keyof typeof PARTS)[]} */ (only.split(",")) };
+  return { tasks, kills, bundles, calls, parts: /** @type {(keyof typeof PARTS)[]} */ (only.split(",")) };
 }
 
 /**
- * @param {{ tasks: string, kills: string, bundles: string, parts: (keyof typeof PARTS)[] }} wishes
+ * @param {{ tasks: string, kills: string, bundles: string, calls: string, parts: (keyof typeof PARTS)[] }} wishes
  * @param {string} figuresFile
  * @returns {Promise<number>}
  */
-function runTests({ tasks, kills, bundles, parts }, figuresFile) {
+function runTests({ tasks, kills, bundles, calls, parts }, figuresFile) {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const files = parts.map((part) => `test/process/${PARTS[part]}.test.ts`);
   const env = {
@@ -79,6 +83,7 @@ function runTests({ tasks, kills, bundles, parts }, figuresFile) {
     MEMQ_TORTURE_TASKS: tasks,
     MEMQ_TORTURE_KILLS: kills,
     MEMQ_TORTURE_BUNDLES: bundles,
+    MEMQ_TORTURE_CALLS: calls,
     MEMQ_CHAOS_RUNS: "200",
   };
   // One file after the other: a figure means little when another torture takes the processor.

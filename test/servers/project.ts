@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
@@ -31,6 +31,8 @@ export interface Project {
   start(command: Command, args?: readonly string[], input?: Input): Running;
   /** Starts it behind other words, such as those that change the namespace. */
   startOn(words: readonly string[], command: Command, args?: readonly string[]): Running;
+  /** Starts a module of the project's folder. */
+  startModule(name: string, args?: readonly string[]): Running;
   run(command: Command, args?: readonly string[], input?: Input): Promise<Ended>;
   /** The lines that handlers appended to a file of the project. */
   lines(name?: string): readonly string[];
@@ -47,6 +49,7 @@ export function makeProject(files: { readonly config: string; readonly handler: 
     folder,
     start,
     startOn: (words, command, args = []) => launch({ folder, command, args, input: undefined, words }),
+    startModule: (name, args = []) => launch({ folder, command: join(folder, name), args, input: undefined }),
     run: (command, args, input) => start(command, args, input).ended,
     lines: (name = "worker.log") => {
       const path = join(folder, name);
@@ -67,7 +70,7 @@ interface Launch {
 }
 
 function launch({ folder, command, args, input, words = [] }: Launch): Running {
-  const [file = "", ...rest] = [...words, process.execPath, join(SCRIPTS, command), ...args];
+  const [file = "", ...rest] = [...words, process.execPath, resolve(SCRIPTS, command), ...args];
   const child = spawn(file, rest, {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: folder },

@@ -3,6 +3,7 @@ import type { Broker } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TaskEnd } from "../ports/results.ts";
 import { durationMs, formatDuration } from "../task/duration.ts";
+import { assertKnownNames } from "../task/known-names.ts";
 import type { Progress } from "../task/result.ts";
 import type { Json, TaskRecord } from "../task/task.ts";
 
@@ -22,8 +23,14 @@ export interface Waiting {
 
 const DEFAULT_WAIT = "30s";
 
-/** The time of a wait, in ms. @throws MemqError ARGS_INVALID */
-export function waitMs({ wait = DEFAULT_WAIT }: AwaitOptions): number {
+const AWAIT_OPTIONS: Readonly<Record<keyof AwaitOptions, true>> = { wait: true, onProgress: true };
+
+const AWAIT_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(AWAIT_OPTIONS));
+
+/** The time of a wait, in ms. @throws MemqError ARGS_INVALID, USAGE for an option that there is not */
+export function waitMs(options: AwaitOptions): number {
+  assertKnownNames(options, AWAIT_OPTION_NAMES, "option");
+  const { wait = DEFAULT_WAIT } = options;
   const ms = durationMs(wait);
   if (ms > 0) return ms;
   throw new MemqError("ARGS_INVALID", "a wait is longer than 0");
@@ -46,6 +53,7 @@ export async function answerOf(
   options: AwaitOptions,
 ): Promise<Json | undefined> {
   const forMs = waitMs(options);
+  assertId(id);
   const over = new AbortController();
   try {
     const waiting = broker.results.wait([id], clock.now() + forMs, over.signal);
@@ -60,6 +68,12 @@ export async function answerOf(
   } finally {
     over.abort();
   }
+}
+
+// Plain JavaScript can pass anything, and each broker would stumble over it in its own way.
+function assertId(id: unknown): void {
+  if (typeof id !== "string" || id === "")
+    throw new MemqError("ARGS_INVALID", `the id of a task is a text, not ${id === "" ? "empty" : typeof id}`);
 }
 
 /** The value of a task that is done. @throws MemqError for every other end. */

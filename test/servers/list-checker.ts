@@ -10,6 +10,7 @@ import { isKeyed, keysOf } from "../../src/adapters/memcached/names.ts";
 import type { Keys } from "../../src/adapters/memcached/names.ts";
 import { decodeRecord } from "../../src/adapters/memcached/record.ts";
 import type { StoredRecord } from "../../src/adapters/memcached/record.ts";
+import type { Wire } from "../../src/adapters/memcached/wire.ts";
 import type { MemcachedServer } from "./memcached-server.ts";
 
 /** Everything a server keeps, by key. */
@@ -242,8 +243,9 @@ function faultsOf(items: Items, queue: string, control: Control): string[] {
 }
 
 /**
- * Everything that a real server keeps of a queue, read key by key.
- * @param known keys that may be there: a dump passes some over while the server works on other queues
+ * Everything that a real server keeps of a queue, read key by key. A dump passes over what the server moves about
+ * meanwhile: what the queue names is asked for besides.
+ * @param known more keys that may be there
  */
 export async function itemsOf(
   server: MemcachedServer,
@@ -253,21 +255,44 @@ export async function itemsOf(
   const lines = await dumpOf(server);
   const prefix = keysOf(queue).control.slice(0, -1);
   const dumped = lines.flatMap((line) => /^key=(\S+)/.exec(line)?.[1] ?? []).map(decodeURIComponent);
-  const keys = [...new Set([...dumped.filter((key) => key.startsWith(prefix)), ...known])];
-  const wire = openMemjsWire({ server: { host: server.host, port: server.port } });
   const items = new Map<string, Buffer>();
+  const asked = new Set<string>();
+  const wire = openMemjsWire({ server: { host: server.host, port: server.port } });
   try {
-    for (let from = 0; from < keys.length; from += 500) {
-      const some = keys.slice(from, from + 500);
-      const answers = await wire.batch(some.map((key) => ({ kind: "get", key })));
-      for (const [at, answer] of answers.entries()) {
-        if (answer.kind === "ok") items.set(some[at] ?? "", answer.value ?? Buffer.alloc(0));
-      }
+    let keys = [...dumped.filter((key) => key.startsWith(prefix)), ...known, keysOf(queue).control];
+    while (keys.length > 0) {
+      const some = [...new Set(keys)];
+      for (const key of some) asked.add(key);
+      await readInto(items, wire, some);
+      keys = namedKeys(items, queue).filter((key) => !asked.has(key));
     }
   } finally {
     wire.close();
   }
   return items;
+}
+
+async function readInto(items: Map<string, Buffer>, wire: Wire, keys: readonly string[]): Promise<void> {
+  for (let from = 0; from < keys.length; from += 500) {
+    const some = keys.slice(from, from + 500);
+    const answers = await wire.batch(some.map((key) => ({ kind: "get", key })));
+    for (const [at, answer] of answers.entries()) {
+      if (answer.kind === "ok") items.set(some[at] ?? "", answer.value ?? Buffer.alloc(0));
+    }
+  }
+}
+
+/** The lists that the block names, and the records that these name. */
+function namedKeys(items: Items, queue: string): readonly string[] {
+  const keys = keysOf(queue);
+  const decoded = decodeControl(items.get(keys.control) ?? Buffer.alloc(0));
+  if (decoded.kind !== "control") return [];
+  const { control } = decoded;
+  const { waiting, dead } = namesIn(items, queue, control);
+  return [
+    ...[...control.lists, ...control.deadLists].map(({ name }) => keys.list(control.epoch, name)),
+    ...[...waiting, ...dead].map((name) => keys.record(control.epoch, name)),
+  ];
 }
 
 let dumping: Promise<unknown> = Promise.resolve();

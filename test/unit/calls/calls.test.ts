@@ -124,6 +124,10 @@ describe("a call", () => {
     );
     const misspelt = { wiat: 5 } as never;
     await expect(memq.call("sum", [1, 2], misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
+    await expect(memq.group().add("sum", [1, 2]).run(misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
+    await expect(memq.result("1-1", misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
+    for (const id of [undefined, 7, ""] as never[])
+      await expect(memq.result(id)).rejects.toMatchObject(code("ARGS_INVALID", "the id of a task is a text"));
     expect(await (await memq.broker()).depth()).toMatchObject({ waiting: 0 });
   });
 

@@ -2,7 +2,8 @@ import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { open, type Completion, type Memq } from "../../src/index.ts";
-import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
+import { addressOf, grounds } from "../servers/grounds.ts";
+import { noMemcached, startMemcached } from "../servers/memcached-server.ts";
 import { makeProject, type Project } from "../servers/project.ts";
 
 const HANDLER = `
@@ -33,36 +34,6 @@ export default class Worker {
   }
 }
 `.replace('"memq"', JSON.stringify(join(import.meta.dirname, "../../dist/index.js")));
-
-interface Ground {
-  readonly name: string;
-  readonly missing: string | undefined;
-  /** The lines of config.ini that choose the broker. */
-  setUp(): Promise<string>;
-  tearDown(): Promise<void>;
-}
-
-let server: MemcachedServer | undefined;
-const grounds: readonly Ground[] = [
-  {
-    name: "embedded",
-    missing: undefined,
-    setUp: () => Promise.resolve(""),
-    tearDown: () => Promise.resolve(),
-  },
-  {
-    name: "memcached",
-    missing: noMemcached,
-    setUp: async () => {
-      server = await startMemcached(["-M"]);
-      return addressOf(server);
-    },
-    tearDown: async () => server?.stop(),
-  },
-];
-
-const addressOf = ({ host, port }: MemcachedServer): string =>
-  `queueip = ${host}\nqueueport = ${String(port)}\n`;
 
 const WITHIN = { timeout: 30_000, interval: 20 };
 

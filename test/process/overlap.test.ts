@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, onTestFailed, test } from "vitest";
-import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
+import { grounds } from "../servers/grounds.ts";
 import { makeProject, tally, type Project } from "../servers/project.ts";
 
 const HANDLER = `
@@ -13,33 +13,6 @@ export default class Worker {
   async poison() { appendFileSync("./poison.log", "x\\n"); await pause(20); process.kill(process.pid, "SIGKILL"); }
 }
 `;
-
-interface Ground {
-  readonly name: string;
-  readonly missing: string | undefined;
-  /** The lines of config.ini that choose the broker. */
-  setUp(): Promise<string>;
-  tearDown(): Promise<void>;
-}
-
-let server: MemcachedServer | undefined;
-const grounds: readonly Ground[] = [
-  {
-    name: "embedded",
-    missing: undefined,
-    setUp: () => Promise.resolve(""),
-    tearDown: () => Promise.resolve(),
-  },
-  {
-    name: "memcached",
-    missing: noMemcached,
-    setUp: async () => {
-      server = await startMemcached(["-M"]);
-      return `queueip = ${server.host}\nqueueport = ${String(server.port)}\n`;
-    },
-    tearDown: async () => server?.stop(),
-  },
-];
 
 // Of a task, by the default retry = 10s, 1m, 10m, 1h.
 const ATTEMPTS = 5;

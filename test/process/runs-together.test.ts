@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
+import { grounds } from "../servers/grounds.ts";
 import { makeProject, tally, type Ended, type Project, type Running } from "../servers/project.ts";
 
 const HANDLER = `
@@ -23,32 +23,6 @@ export default class Worker {
   }
 }
 `;
-
-interface Ground {
-  readonly name: string;
-  readonly missing: string | undefined;
-  setUp(): Promise<string>;
-  tearDown(): Promise<void>;
-}
-
-let server: MemcachedServer | undefined;
-const grounds: readonly Ground[] = [
-  {
-    name: "embedded",
-    missing: undefined,
-    setUp: () => Promise.resolve(""),
-    tearDown: () => Promise.resolve(),
-  },
-  {
-    name: "memcached",
-    missing: noMemcached,
-    setUp: async () => {
-      server = await startMemcached(["-M"]);
-      return `queueip = ${server.host}\nqueueport = ${String(server.port)}\n`;
-    },
-    tearDown: async () => server?.stop(),
-  },
-];
 
 describe.each(grounds)("runs on $name", (ground) => {
   describe.skipIf(ground.missing !== undefined)(`real processes (${ground.missing ?? "all there"})`, () => {

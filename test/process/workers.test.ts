@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { noMemcached, startMemcached, type MemcachedServer } from "../servers/memcached-server.ts";
+import { grounds } from "../servers/grounds.ts";
 import { makeProject, tally, type Project, type Running } from "../servers/project.ts";
 
 const handler = (version: string): string => `
@@ -26,32 +26,6 @@ export default class Worker {
   kill() { log("kill " + task().attempt); console.error("about to fall over"); process.kill(process.pid, "SIGKILL"); }
 }
 `;
-
-interface Ground {
-  readonly name: string;
-  readonly missing: string | undefined;
-  setUp(): Promise<string>;
-  tearDown(): Promise<void>;
-}
-
-let server: MemcachedServer | undefined;
-const grounds: readonly Ground[] = [
-  {
-    name: "embedded",
-    missing: undefined,
-    setUp: () => Promise.resolve(""),
-    tearDown: () => Promise.resolve(),
-  },
-  {
-    name: "memcached",
-    missing: noMemcached,
-    setUp: async () => {
-      server = await startMemcached(["-M"]);
-      return `queueip = ${server.host}\nqueueport = ${String(server.port)}\n`;
-    },
-    tearDown: async () => server?.stop(),
-  },
-];
 
 const within = { timeout: 30_000, interval: 50 };
 

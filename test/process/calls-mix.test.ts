@@ -220,9 +220,10 @@ async function expectSoundServer(memcached: MemcachedServer): Promise<void> {
     dead: [],
     ready: checked.orphans,
   });
-  const prefix = encodeURIComponent(keysOf("default").result(""));
+  // Without a further part: an epoch may begin with the letter of results, and what has its name lives on.
+  const result = new RegExp(`^key=${encodeURIComponent(keysOf("default").result(""))}[^% ]+ `);
   const dump = await memcached.command("lru_crawler metadump all");
-  const results = dump.filter((line) => line.startsWith(`key=${prefix}`));
+  const results = dump.filter((line) => result.test(line));
   expect(results.length).toBeGreaterThan(0);
   const latest = Math.round((Date.now() + KEPT_MS + ROUNDED_MS) / 1_000);
   const ends = results.map((line) => Number(/ exp=(-?\d+)/.exec(line)?.[1]));

@@ -1,4 +1,4 @@
-// Builds dist: the library with tsc, and the commands as few files that load fast.
+// Builds dist: the types of the library with tsc, and library and commands as few files that load fast.
 //   node scripts/build.mjs              always; a fault of type stops it
 //   node scripts/build.mjs --for-tests  only when a source is newer than the last build; faults of type are
 //                                       shown, and the tests run nevertheless
@@ -29,6 +29,9 @@ const commands = ["publish-task", "runjobs", "memq"];
 // own and is only used by resident commands; and a peer that may not be there.
 const external = ["@photostructure/sqlite", "node-cron", "jiti"];
 
+// Of memjs only its connection is used.
+const MEMJS = "memjs/lib/memjs/server.js";
+
 // What the text of a function is given instead: see src/cli/launch.ts.
 const PLACE = { "import.meta.filename": "__filename", "import.meta.dirname": "__dirname" };
 const SCOPE = { ...PLACE, "performance.now": "$now" };
@@ -42,10 +45,11 @@ await buildInto(join(root, `dist.${String(process.pid)}`));
 async function buildInto(fresh) {
   const startedAt = new Date();
   try {
-    if (!compileLibrary(fresh) && !forTests) {
+    if (!declareLibrary(fresh) && !forTests) {
       process.exitCode = 1;
       return;
     }
+    await bundleLibrary(fresh);
     await bundleCommands(fresh);
     writeFileSync(join(fresh, ".built"), `${startedAt.toISOString()}\n`);
     swapIn(fresh);
@@ -55,10 +59,35 @@ async function buildInto(fresh) {
 }
 
 /** @param {string} fresh */
-function compileLibrary(fresh) {
+function declareLibrary(fresh) {
   const tsc = fileURLToPath(import.meta.resolve("typescript/bin/tsc"));
-  const { status } = spawnSync(process.execPath, [tsc, "-p", root, "--outDir", fresh], { stdio: "inherit" });
+  const args = [tsc, "-p", root, "--outDir", fresh, "--emitDeclarationOnly"];
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
   return status === 0;
+}
+
+/**
+ * A file for each module would be two hundred for Node to find, read and link before the first task is published.
+ * @param {string} fresh
+ */
+async function bundleLibrary(fresh) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["src/index.ts", "src/testing.ts", "src/handlers/worker.ts"],
+    outbase: "src",
+    outdir: fresh,
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true, // what is loaded on first use stays by itself
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    external: [...external, MEMJS],
+    alias: { memjs: MEMJS },
+    minifySyntax: true,
+    sourcemap: true,
+    logLevel: "warning",
+  });
 }
 
 /** @param {string} fresh */
@@ -73,7 +102,7 @@ async function bundleCommands(fresh) {
     platform: "node",
     target: "node20",
     external,
-    alias: { memjs: "memjs/lib/memjs/server.js" }, // of memjs only its connection is used
+    alias: { memjs: MEMJS },
     minifySyntax: true, // names and lines stay: stack traces are read by people
     define: SCOPE,
     logLevel: "warning",

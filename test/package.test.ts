@@ -77,6 +77,11 @@ describe("the package, packed and installed where nothing else is", () => {
     expect(packed).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/testing.d.ts"]));
   });
 
+  test("brings the library as few files, which are quick to find and read", () => {
+    const modules = packed.filter((path) => path.endsWith(".js") && !path.startsWith("dist/bin/"));
+    expect(modules.length).toBeLessThan(80);
+  });
+
   test("brings no package whose installation compiles or fetches anything", () => {
     const names = dependenciesIn(folder);
     expect(names).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies)));

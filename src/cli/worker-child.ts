@@ -52,9 +52,12 @@ function voice({ parsed, complain }: Session): { readonly listener: Listener; re
 }
 
 /** The parent hears how far it is, and of tasks that may end it. */
-const reporting = (): Required<Pick<WorkOptions, "onReady" | "onLeaving" | "atRisk">> => ({
+const reporting = (): Required<Pick<WorkOptions, "onReady" | "onBegun" | "onLeaving" | "atRisk">> => ({
   onReady: () => {
     send({ memq: "ready" });
+  },
+  onBegun: (lacks) => {
+    send({ memq: "begun", lacks });
   },
   onLeaving: () => {
     send({ memq: "leaving" });

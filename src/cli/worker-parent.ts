@@ -36,6 +36,9 @@ function postOf({ memq, queues, asked }: SoundQueues): Parameters<typeof takeWor
   return { storePath: memq.queueConfig(queues[0]).storePath, configFile: file, queues: asked };
 }
 
+const UNFIT =
+  "a new worker could not begin in its place, the old ones go on: mend what it said (memq check), and send SIGHUP again";
+
 // How long a handler may block a worker beyond what it said.
 const LOOK_MS = 500;
 
@@ -150,10 +153,16 @@ class Shift {
   /** What is wrong with the new config.ini or the new handlers leaves the workers as they are. */
   async #reload(supervisor: Supervisor): Promise<void> {
     try {
-      this.#sound = chooseSound(this.#session);
-      if (this.#sound.fault !== undefined) this.#session.complainOf(this.#sound.fault);
-      if (!(await supervisor.reload())) this.#complain("new workers could not begin, the old ones go on");
-      else if (isWatched(this.#session.io)) this.#session.say("memq work: the workers were replaced");
+      const sound = chooseSound(this.#session);
+      const { fault } = sound;
+      if (fault !== undefined && this.#sound.queues.some((queue) => !sound.queues.includes(queue)))
+        throw fault;
+      if (fault !== undefined) this.#session.complainOf(fault);
+      const end = await supervisor.reload();
+      if (end !== "unfit") this.#sound = sound;
+      if (end === "unfit") this.#complain(UNFIT);
+      if (end === "replaced" && isWatched(this.#session.io))
+        this.#session.say("memq work: the workers were replaced");
     } catch (error) {
       if (!(error instanceof MemqError)) throw error;
       this.#session.complainOf(error, "the workers go on as they are");

@@ -46,22 +46,18 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
       for (const task of risks.values()) died(task, { how, stderr: tail.text });
     });
   });
-  const tell = (message: ToWorker): void => {
-    if (child.connected) child.send(message, () => undefined); // one that has just died needs no word
-  };
+  // One that has just died needs no word.
+  const tell = (message: ToWorker): boolean => child.connected && child.send(message, () => undefined);
   return {
     pid: child.pid,
     willEnd: (reason) => (why = `, ${reason}`),
     name: child.pid === undefined ? "a worker" : `worker ${String(child.pid)}`,
     ready: heard(child, "ready"),
+    begun: begunOf(child),
     leaving: heard(child, "leaving"),
     ended: endOf(child),
-    leave: () => {
-      tell({ memq: "leave" });
-    },
-    stop: () => {
-      tell({ memq: "stop" });
-    },
+    leave: () => void tell({ memq: "leave" }),
+    stop: () => void tell({ memq: "stop" }),
     kill: () => void child.kill("SIGKILL"),
   };
 }
@@ -70,6 +66,14 @@ const heard = (child: ChildProcess, word: FromWorker["memq"]): Promise<void> =>
   new Promise((resolve) => {
     child.on("message", (message: unknown) => {
       if (readMessage(message)?.memq === word) resolve();
+    });
+  });
+
+const begunOf = (child: ChildProcess): Promise<readonly string[]> =>
+  new Promise((resolve) => {
+    child.on("message", (message: unknown) => {
+      const told = readMessage(message);
+      if (told?.memq === "begun") resolve(told.lacks);
     });
   });
 

@@ -8,6 +8,8 @@ export interface WorkerProcess {
   readonly name: string;
   /** Resolves when its handlers are loaded and it works. Never rejects. */
   readonly ready: Promise<void>;
+  /** Resolves when it has tried to begin with each of its queues: with those whose handlers it cannot use. Never rejects. */
+  readonly begun: Promise<readonly string[]>;
   /** Resolves when it claims no more, and ends by itself when what it runs has ended. Never rejects. */
   readonly leaving: Promise<void>;
   /** Resolves when it is gone. Never rejects. */
@@ -35,12 +37,19 @@ export interface SupervisorParts {
   readonly clock: Clock;
 }
 
+/** What came of a reload. "unfit": the new workers could not begin; "overtaken": another one was asked for meanwhile. */
+export type ReloadEnd = "replaced" | "unfit" | "overtaken";
+
+// A handler file has half a minute to load, and says so itself when that was too little.
+const MOST_BEGINNING_MS = 45_000;
 // What runs is handed back after ten seconds, and handlers have ten to close; whoever needs longer hangs.
 const MOST_ENDING_MS = 35_000;
 
 /** One of the places for a worker. */
 interface Post {
   worker: WorkerProcess | undefined;
+  /** The queues that it cannot work on for want of handlers. */
+  lacks: readonly string[];
   readonly backoff: Backoff;
 }
 
@@ -52,17 +61,21 @@ export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #posts: readonly Post[];
   readonly #alive = new Set<WorkerProcess>();
+  /** Those that have come to work, whether they still do or not. */
+  readonly #working = new WeakSet<WorkerProcess>();
   /** Decides which death is worth a line: not each of a row. */
   readonly #news = new Backoff();
   readonly #over = new AbortController();
   #wasReady = false;
   #exit: number = EXIT.ok;
-  #reloading: Promise<boolean> | undefined;
+  #reloading: Promise<ReloadEnd> = Promise.resolve("replaced");
+  #overtaking = new AbortController();
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.#posts = Array.from({ length: parts.processes }, () => ({
       worker: undefined,
+      lacks: [],
       backoff: new Backoff(),
     }));
   }
@@ -80,9 +93,15 @@ export class Supervisor {
     return this.#exit;
   }
 
-  /** Replaces the workers one by one, each when its successor works. False: they could not be, and go on. */
-  reload(): Promise<boolean> {
-    return (this.#reloading ??= this.#reload().finally(() => (this.#reloading = undefined)));
+  /**
+   * Replaces the workers one by one, each when its successor works on whatever it works on itself. Those that could not
+   * be replaced go on. Whoever asks again has mended something: what is not done by then is given up for the new try.
+   */
+  reload(): Promise<ReloadEnd> {
+    this.#overtaking.abort();
+    const overtaking = (this.#overtaking = new AbortController());
+    this.#reloading = this.#reloading.then(() => this.#reload(overtaking.signal));
+    return this.#reloading;
   }
 
   /** No worker is replaced any more; those that live hand back what they do not finish, and end. */
@@ -97,16 +116,41 @@ export class Supervisor {
     for (const worker of this.#alive) worker.kill();
   }
 
-  async #reload(): Promise<boolean> {
+  async #reload(overtaken: AbortSignal): Promise<ReloadEnd> {
     for (const post of this.#posts) {
-      if (this.#over.signal.aborted) return false;
+      if (isAny(overtaken, this.#over.signal)) return "overtaken";
       const successor = this.#start();
-      if (!(await this.#settled(successor))) return false;
+      const isFit = await this.#isFit(successor, post, overtaken);
+      if (isAny(this.#over.signal)) return "overtaken";
+      if (!isFit) {
+        this.#dismiss(successor);
+        return isAny(overtaken) ? "overtaken" : "unfit";
+      }
       const old = post.worker;
       this.#place(post, successor);
       old?.leave();
     }
-    return true;
+    return "replaced";
+  }
+
+  /** Whether it has begun in time, with no queue missing that the one on the post works on. */
+  async #isFit(successor: WorkerProcess, { lacks }: Post, overtaken: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    const isDecided = new AbortController();
+    const signal = AbortSignal.any([overtaken, this.#over.signal, isDecided.signal]);
+    const late = clock.until(clock.now() + MOST_BEGINNING_MS, signal).then(() => undefined);
+    const ended = successor.ended.then(() => undefined);
+    const lacking = await Promise.race([successor.begun, ended, late]);
+    // With nothing to work on it ends by itself, and says why.
+    if (!this.#working.has(successor)) await Promise.race([ended, late]);
+    isDecided.abort();
+    return this.#working.has(successor) && lacking?.every((queue) => lacks.includes(queue)) === true;
+  }
+
+  /** One that never came to work has nothing to finish, and may hang. */
+  #dismiss(worker: WorkerProcess): void {
+    if (this.#working.has(worker)) worker.leave();
+    else worker.kill();
   }
 
   /** Puts a new worker on a post. */
@@ -121,6 +165,7 @@ export class Supervisor {
     this.#alive.add(worker);
     void worker.ended.then(() => this.#alive.delete(worker));
     void worker.ready.then(() => {
+      this.#working.add(worker);
       this.#wasReady = true;
     });
     return worker;
@@ -129,6 +174,10 @@ export class Supervisor {
   /** From now on what becomes of it concerns the post, until another one is placed there. */
   #place(post: Post, worker: WorkerProcess): void {
     post.worker = worker;
+    post.lacks = [];
+    void worker.begun.then((lacks) => {
+      if (post.worker === worker) post.lacks = lacks;
+    });
     let isReady = false;
     void worker.ready.then(() => {
       isReady = true;
@@ -191,3 +240,5 @@ export class Supervisor {
     clearTimeout(tooLong);
   }
 }
+
+const isAny = (...signals: readonly AbortSignal[]): boolean => signals.some(({ aborted }) => aborted);

@@ -20,6 +20,8 @@ export interface WorkOptions extends Pick<
   readonly leave?: AbortSignal;
   /** Told once, when the handlers of a queue are loaded and it is worked on. */
   readonly onReady?: () => void;
+  /** Told once, when it has tried to begin with each queue: of those whose handlers it cannot use. */
+  readonly onBegun?: (lacks: readonly string[]) => void;
   /** Told once, when it claims no more and ends as soon as what runs has ended. */
   readonly onLeaving?: () => void;
   /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
@@ -40,22 +42,24 @@ const OPTION_NAMES: Readonly<Record<keyof WorkOptions, true>> = {
   ownsProcess: true,
   leave: true,
   onReady: true,
+  onBegun: true,
   onLeaving: true,
   atRisk: true,
 };
 const WORK_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OPTION_NAMES));
 
 /** What a worker takes besides what its runs do. */
-type Own = Pick<WorkOptions, "leave" | "onReady" | "onLeaving" | "atRisk">;
+type Own = Pick<WorkOptions, "leave" | "onReady" | "onBegun" | "onLeaving" | "atRisk">;
 
 /** The options of its own, and those of the runs that it is made of. @throws MemqError USAGE as `assertRunOptions`. */
 export function splitWorkOptions(options: WorkOptions): { readonly own: Own; readonly run: RunOptions } {
   assertKnownNames(options, WORK_OPTIONS, "option");
-  const { leave, onReady, onLeaving, atRisk, ...run } = options;
+  const { leave, onReady, onBegun, onLeaving, atRisk, ...run } = options;
   assertRunOptions(run);
   const own = {
     ...(leave && { leave }),
     ...(onReady && { onReady }),
+    ...(onBegun && { onBegun }),
     ...(onLeaving && { onLeaving }),
     ...(atRisk && { atRisk }),
   };

@@ -25,6 +25,8 @@ export interface WorkerCare {
   readonly leave?: AbortSignal;
   /** Told once, when the handlers of a queue are loaded and it is worked on. */
   readonly onReady?: () => void;
+  /** Told once, when it has tried to begin with each queue: of those whose handlers it cannot use. */
+  readonly onBegun?: (lacks: readonly string[]) => void;
   /** Told once, when it was ready, claims no more and is about to end. */
   readonly onLeaving?: () => void;
   /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
@@ -65,10 +67,13 @@ class Worker {
   #ended: BatchEnd | undefined;
   /** Queues that cannot be served as long as the handlers are what they are. */
   readonly #hopeless = new Set<string>();
+  /** Queues that it has not tried to begin with. */
+  readonly #untried: Set<string>;
 
   constructor(queues: readonly WorkerQueue[], care: WorkerCare) {
     this.#queues = queues.map((queue) => ({ ...queue, tally: new Tally(queue.tell) }));
     this.#care = care;
+    this.#untried = new Set(queues.map(({ queue }) => queue));
   }
 
   /** Who is told of stray errors. */
@@ -138,7 +143,9 @@ class Worker {
         return { ended: this.#ended };
       } catch (error) {
         const failure = { code: codeOf(error), message: describeError(error) };
-        if (this.#isHopeless(parts.queue, failure.code)) return { ended: "failed", failure };
+        const isHopeless = this.#isHopeless(parts.queue, failure.code);
+        this.#tried(parts.queue);
+        if (isHopeless) return { ended: "failed", failure };
         const again = backoff.failed(performance.now());
         if (again.isFirst) parts.tally.listen({ kind: "unserved", queue: parts.queue, error });
         await parts.clock.until(parts.clock.now() + again.waitMs, this.#leaving.signal);
@@ -169,15 +176,21 @@ class Worker {
   #ready({ queue, onHost, clock }: Tallied): void {
     onHost?.runs.begin(clock.now());
     this.#hopeless.delete(queue);
-    if (this.#isReady) return;
-    this.#isReady = true;
-    this.#care.onReady?.();
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#care.onReady?.();
+    }
+    this.#tried(queue);
+  }
+
+  #tried(queue: string): void {
+    if (this.#untried.delete(queue) && this.#untried.size === 0) this.#care.onBegun?.([...this.#hopeless]);
   }
 
   #isHopeless(queue: string, code: MemqError["code"]): boolean {
-    if (this.#isReady || new MemqError(code, "").exit !== EXIT.config) return false;
+    if (new MemqError(code, "").exit !== EXIT.config) return false;
     this.#hopeless.add(queue);
-    if (this.#hopeless.size < this.#queues.length) return false;
+    if (this.#isReady || this.#hopeless.size < this.#queues.length) return false;
     this.#leave();
     return true;
   }

@@ -165,6 +165,25 @@ describe.each(grounds)("workers on $name", (ground) => {
       expect([...counts.values()].every((count) => count === 1)).toBe(true);
     });
 
+    test("SIGHUP with a broken handler file leaves the workers at work, and says so once", async () => {
+      await setUp();
+      const { process: parent, pid, ended } = await work(2);
+      const workers = childrenOf(pid);
+      writeFileSync(join(project.folder, "worker.mjs"), "export default class Worker {");
+      let told = "";
+      parent.stderr?.on("data", (text: string) => (told += text));
+      parent.kill("SIGHUP");
+      await expect.poll(() => told, within).toContain("the old ones go on: mend what it said (memq check)");
+      await publish("note", "1");
+      await expect.poll(() => linesOf("note"), within).toHaveLength(1);
+      await expect.poll(() => childrenOf(pid), within).toEqual(workers);
+      parent.kill("SIGTERM");
+      const { code, stderr } = await ended;
+      expect(code).toBe(0);
+      expect(stderr.match(/worker\.mjs/g)).toHaveLength(1);
+      expect(stderr.match(/the old ones go on/g)).toHaveLength(1);
+    });
+
     test("a handler that blocks its process costs one attempt, and others are not held up", async () => {
       await setUp("timeout = 1s\nretry = 1s, 1s");
       const { pid, process: parent, ended } = await work(2);

@@ -10,15 +10,22 @@ class Actor implements WorkerProcess {
   readonly ready: Promise<void>;
   readonly leaving: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
-  getReady = (): void => undefined;
+  readonly begun: Promise<readonly string[]>;
+  begin: (lacks: readonly string[]) => void = () => undefined;
+  comeToWork = (): void => undefined;
   sayLeaving = (): void => undefined;
   end: (how: WorkerEnd) => void = () => undefined;
 
   constructor(nth: number) {
     this.name = `worker ${String(nth)}`;
-    this.ready = new Promise((resolve) => (this.getReady = resolve));
+    this.ready = new Promise((resolve) => (this.comeToWork = resolve));
+    this.begun = new Promise((resolve) => (this.begin = resolve));
     this.leaving = new Promise((resolve) => (this.sayLeaving = resolve));
     this.ended = new Promise((resolve) => (this.end = resolve));
+  }
+  getReady(lacks: readonly string[] = []): void {
+    this.comeToWork();
+    this.begin(lacks);
   }
   leave(): void {
     this.asked.push("leave");
@@ -123,7 +130,7 @@ test("a reload replaces one after the other, each when its successor works", asy
   expect((await actor(0)).asked).toEqual(["leave"]);
   expect((await actor(1)).asked).toEqual([]);
   last.getReady();
-  expect(await reloading).toBe(true);
+  expect(await reloading).toBe("replaced");
   expect((await actor(1)).asked).toEqual(["leave"]);
 });
 
@@ -132,12 +139,58 @@ test("a successor that cannot begin leaves the old ones at work", async () => {
   await allReady(2);
   const reloading = supervisor.reload();
   (await actor(2)).end({ code: 78, how: "exit 78" });
-  expect(await reloading).toBe(false);
+  expect(await reloading).toBe("unfit");
   expect((await actor(0)).asked).toEqual([]);
   (await actor(0)).end(KILLED);
   await expect.poll(() => said).toHaveLength(1);
   await clock.advance(1_000);
   expect(actors).toHaveLength(4);
+});
+
+test("a successor that never gets ready is ended after 45 seconds, and the old one goes on", async () => {
+  begin(1);
+  await allReady(1);
+  const reloading = supervisor.reload();
+  const successor = await actor(1);
+  await clock.advance(44_999);
+  expect(successor.asked).toEqual([]);
+  await clock.advance(1);
+  expect(await reloading).toBe("unfit");
+  expect(successor.asked).toEqual(["kill"]);
+  expect((await actor(0)).asked).toEqual([]);
+  expect(said).toEqual([]); // its death is no news: it stood on no post
+});
+
+test("a successor that cannot work on a queue of the old one finishes what it runs, and the old one goes on", async () => {
+  begin(1);
+  await allReady(1);
+  const reloading = supervisor.reload();
+  (await actor(1)).getReady(["mail"]);
+  expect(await reloading).toBe("unfit");
+  expect((await actor(1)).asked).toEqual(["leave"]);
+  expect((await actor(0)).asked).toEqual([]);
+});
+
+test("what the old one could not work on either keeps no successor from its place", async () => {
+  begin(1);
+  (await actor(0)).getReady(["mail"]);
+  const reloading = supervisor.reload();
+  (await actor(1)).getReady(["mail"]);
+  expect(await reloading).toBe("replaced");
+  expect((await actor(0)).asked).toEqual(["leave"]);
+});
+
+test("a reload that is asked for again begins anew with what is there by then", async () => {
+  begin(1);
+  await allReady(1);
+  const first = supervisor.reload();
+  const hanging = await actor(1);
+  const second = supervisor.reload();
+  expect(await first).toBe("overtaken");
+  expect(hanging.asked).toEqual(["kill"]);
+  (await actor(2)).getReady();
+  expect(await second).toBe("replaced");
+  expect((await actor(0)).asked).toEqual(["leave"]);
 });
 
 test("one that dies during a reload is replaced by its successor alone", async () => {
@@ -147,7 +200,7 @@ test("one that dies during a reload is replaced by its successor alone", async (
   const successor = await actor(1);
   (await actor(0)).end(KILLED);
   successor.getReady();
-  expect(await reloading).toBe(true);
+  expect(await reloading).toBe("replaced");
   await clock.advance(60_000); // a replacement would come after a second
   expect(actors).toHaveLength(2);
 });

@@ -116,6 +116,17 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     hasPoison: true,
     faults: { crashes: 1, lapses: 2, unknowns: 1, flushes: 0, evictions: 0, fulls: 0 },
   }),
+  (seed, dice) => ({
+    ...plain(seed, dice),
+    publishers: 2,
+    runners: 1,
+    batches: 4,
+    most: 2,
+    canDelay: false,
+    canKey: true,
+    mischief: 15,
+    faults: { crashes: 0, lapses: 0, unknowns: 0, flushes: 0, evictions: 0, fulls: 9 },
+  }),
 ];
 
 function plotOf(seed: number): Plot {

@@ -62,12 +62,16 @@ export class Tale {
   readonly #done = new Map<string, number>();
   readonly #dueAt = new Map<string, number>();
   readonly #ids = new Map<string, string>();
+  /** Answered with "no memory": nothing of them is to stand. */
+  readonly #refused = new Set<string>();
   /** Keys whose task somebody was about to replace who never came back. */
   readonly #replacing: string[] = [];
   readonly #keys = new Map<string, string>();
   /** Ids that other tasks took the place of; possibly before their own publishers were answered. */
   readonly #replaced = new Set<string>();
   readonly faults: string[] = [];
+  /** Processes that ended because the server had no answer or no memory for them. */
+  #gaveUp = 0;
   #names = 0;
   #respawns = 0;
   #putBacks = 0;
@@ -192,7 +196,9 @@ export class Tale {
         const isFull =
           error instanceof MemqError && error.code === "QUEUE_FULL" && this.#plot.faults.fulls > 0;
         if (isFull || (error instanceof MemqError && error.code === "BROKER_UNREACHABLE")) {
-          this.world.misfortunes += 1; // it stood still for too long, or found no memory, and has given up what it was at
+          // It stood still for too long, or found no memory even for the block, and leaves things as one that was killed.
+          this.world.misfortunes += 1;
+          this.#gaveUp += 1;
           return;
         }
         this.faults.push(
@@ -218,6 +224,7 @@ export class Tale {
         const isFull =
           answer.kind === "refused" && answer.code === "QUEUE_FULL" && this.#plot.faults.fulls > 0;
         if (answer.kind === "refused" && !isFull) this.faults.push(`${name} was refused: ${answer.reason}`);
+        if (answer.kind === "refused") this.#refuse(name);
         if (answer.kind === "duplicate") this.seen.duplicate += 1;
         if (answer.kind !== "kept") continue;
         this.#kept.add(name);
@@ -227,6 +234,16 @@ export class Tale {
       }
     }
     await party.broker.close();
+  }
+
+  #refuse(name: string): void {
+    this.#refused.add(name);
+    if (this.#isRefusalSure && this.#runs.has(name)) this.faults.push(`${name} was refused and has run`);
+  }
+
+  /** Whether nothing but want of memory was in the way of those who publish. */
+  get #isRefusalSure(): boolean {
+    return this.world.misfortunes === this.world.fullTurns;
   }
 
   #draft(): Draft {
@@ -301,6 +318,7 @@ export class Tale {
     world.tell(`${party.name} runs ${name} (${claim.task.id}), attempt ${String(claim.attempt)}`);
     if (this.#cancelled.has(name) && world.misfortunes === 0)
       this.faults.push(`${name} runs after its cancel`);
+    if (this.#refused.has(name) && this.#isRefusalSure) this.faults.push(`${name} was refused and runs`);
     if ((this.#dueAt.get(name) ?? 0) > world.now) this.faults.push(`${name} runs early`);
     const nature = this.#natures.get(name) ?? { fails: 0, isPoison: false };
     if (nature.isPoison) {
@@ -472,16 +490,19 @@ export class Tale {
     // A record that arrives late, after it was run and settled, is another one; so is that of a member of a bundle
     // which an owner adds whose lease has ended. Nothing else makes two owners be believed.
     const lapsed = this.#plot.bundle > 1 ? world.lapses : 0;
-    const mostDone = 1 + world.unknowns + world.crashes + lapsed;
+    const mostDone = 1 + world.unknowns + world.crashes + this.#gaveUp + lapsed;
     for (const [id, times] of this.#done) {
       if (times > mostDone) this.faults.push(`${id} was settled as done ${String(times)} times`);
     }
     if (world.misfortunes === 0 && ready.length + cancelled.length > 0) {
       this.faults.push(`records are left: ${[...ready, ...cancelled].join(" ")}`);
     }
-    const owed = ready
-      .flatMap((record) => this.#tasksIn(record, control.epoch))
-      .filter((name) => this.#isOwed(name));
+    const left = ready.flatMap((record) => this.#tasksIn(record, control.epoch));
+    if (this.#isRefusalSure) {
+      for (const name of left)
+        if (this.#refused.has(name)) this.faults.push(`${name} was refused and stands`);
+    }
+    const owed = left.filter((name) => this.#isOwed(name));
     for (const name of owed) this.faults.push(`${name} is kept, and left for ever`);
   }
 

@@ -134,6 +134,8 @@ export class World {
   unknowns = 0;
   /** How often its memory was full. */
   fulls = 0;
+  /** How often its memory got full or got room again. */
+  fullTurns = 0;
   /** Leases that ended while their owner lived. */
   lapses = 0;
   crashes = 0;
@@ -255,6 +257,7 @@ export class World {
         break;
       case "fulls":
         this.server.limitBytes = this.server.limitBytes === Infinity ? this.server.bytes : Infinity;
+        this.fullTurns += 1;
         if (this.server.limitBytes !== Infinity) this.fulls += 1;
         this.tell(this.server.limitBytes === Infinity ? "there is room" : "memory is full");
         break;

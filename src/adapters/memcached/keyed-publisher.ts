@@ -1,6 +1,7 @@
 import type { Published } from "../../ports/broker.ts";
 import type { TaskState } from "../../task/task.ts";
 import type { Encoded } from "./bundles.ts";
+import type { TaskStake } from "./control.ts";
 import { NAME_LETTERS } from "./control-store.ts";
 import { becomes } from "./becomes.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -8,6 +9,7 @@ import type { Delayed } from "./delayed.ts";
 import { againText } from "./entries.ts";
 import { keyedName, taskIdOf } from "./names.ts";
 import type { Parts } from "./parts.ts";
+import { full, refusalOf } from "./parcels.ts";
 import { Stakes } from "./places.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import type { StoredRecord } from "./record.ts";
@@ -19,12 +21,17 @@ import type { WaitingList } from "./waiting-list.ts";
 // Each is a change by somebody else between reading and writing.
 const MOST_ROUNDS = 50;
 
+// A publisher that is to take back what it added does so long before.
+const SETTLED_MS = 60_000;
+
 /** What became of a record that was to be added; without an entry there is nothing to list. */
 export interface Kept {
   readonly answers: ReadonlyMap<number, Published>;
   readonly name: string;
   readonly due: number;
   readonly entry?: string;
+  /** Of a keyed one: what is to be answered when there is no memory for its name in a list. */
+  readonly unlisted?: () => Promise<Published>;
 }
 
 /** A keyed draft, the record that it is to become, and where. */
@@ -130,20 +137,30 @@ export class KeyedPublisher {
     return "again";
   }
 
-  // Whoever added it may have died before it was listed, and this answer says that it is kept.
+  /**
+   * Whoever added it may have died before it was listed, or may be about to take it back for want of memory, and
+   * this answer says that it is kept: so it is listed, and says so itself.
+   */
   async #duplicate(
     wish: Wish,
     met: { readonly there: StoredRecord; readonly item: Item; readonly state: TaskState },
-  ): Promise<Kept | "gone"> {
+  ): Promise<Kept | "again" | "gone"> {
     const { there, item, state } = met;
-    if (!there.listed && state !== "running") {
-      const listed = await this.#list(wish, there.due);
-      if (listed === "gone") return "gone";
-      const value = encodeRecord(becomes.listed(there));
-      if (listed === "kept")
-        await this.#parts.session.ask([{ kind: "replace", key: wish.key, value, cas: item.cas }]);
-    }
-    return this.#answered(wish, { kind: "duplicate", of: taskIdOf(wish.name, there.nonce), state });
+    const duplicate: Published = { kind: "duplicate", of: taskIdOf(wish.name, there.nonce), state };
+    if (there.listed || state === "running") return this.#answered(wish, duplicate);
+    const listed = await this.#list(wish, there.due);
+    if (listed === "gone") return "gone";
+    const said = listed === "full" ? "full" : await this.#sayListed(wish, there, item);
+    if (said === "again") return "again";
+    const mayGo = said === "full" && this.#parts.clock.now() - there.bornAt < SETTLED_MS;
+    return mayGo ? this.#refused(wish, "full") : this.#answered(wish, duplicate);
+  }
+
+  async #sayListed({ key }: Wish, there: StoredRecord, { cas }: Item): Promise<"said" | "again" | "full"> {
+    const value = encodeRecord(becomes.listed(there));
+    const [answer] = await this.#parts.session.ask([{ kind: "replace", key, value, cas }]);
+    if (answer?.kind === "ok") return "said";
+    return answer?.kind === "full" || answer?.kind === "tooLarge" ? "full" : "again";
   }
 
   /** Listed before it is written: at every moment either task stands in a list. */
@@ -163,7 +180,7 @@ export class KeyedPublisher {
 
   async #listInstead(wish: Wish, there: StoredRecord): ReturnType<Delayed["index"]> {
     if (there.due > 0) await this.#delayed.counts.takeBack(wish.epoch, there.due);
-    return wish.stored.due > 0 ? this.#list(wish, wish.stored.due) : "kept";
+    return this.#list(wish, wish.stored.due);
   }
 
   async #stands({ key }: Wish, value: string): Promise<boolean> {
@@ -178,22 +195,52 @@ export class KeyedPublisher {
 
   #kept(wish: Wish, replaced?: string): Kept {
     const id = taskIdOf(wish.name, wish.stored.nonce);
-    const kept = this.#answered(wish, { kind: "kept", id, ...(replaced !== undefined && { replaced }) });
-    return { ...kept, entry: againText(wish.name) };
+    const answer: Published = { kind: "kept", id, ...(replaced !== undefined && { replaced }) };
+    const kept = this.#answered(wish, answer);
+    const unlisted =
+      replaced === undefined ? () => this.#takeBack(wish) : () => this.#listInBlock(wish, answer);
+    return { ...kept, entry: againText(wish.name), unlisted };
+  }
+
+  /** Nothing of it is to stand, unless somebody else has listed it meanwhile. */
+  async #takeBack(wish: Wish): Promise<Published> {
+    const { session } = this.#parts;
+    const item = await session.get(wish.key);
+    const isUntouched = item?.value.equals(Buffer.from(encodeRecord(wish.stored))) === true;
+    if (isUntouched) {
+      const { answer } = await session.sure({ kind: "delete", key: wish.key, cas: item.cas });
+      if (answer.kind !== "exists") return full(this.#parts);
+    }
+    return { kind: "kept", id: taskIdOf(wish.name, wish.stored.nonce) };
+  }
+
+  /**
+   * What was there before is gone, and this one stands in its place. It was listed before, but a run may have
+   * claimed that meanwhile and found the other one: so the block names it, for which memory is set aside.
+   */
+  async #listInBlock(wish: Wish, replaced: Published): Promise<Published> {
+    const { control, random } = this.#parts;
+    const stake: TaskStake = {
+      kind: "tasks",
+      id: random(NAME_LETTERS),
+      owner: "",
+      generation: 0,
+      entries: [againText(wish.name)],
+      loose: 0,
+    };
+    await control.change((now) => {
+      const isThere = now.epoch !== wish.epoch || now.stakes.some(({ id }) => id === stake.id);
+      return isThere ? undefined : { ...now, stakes: [...now.stakes, stake] };
+    });
+    return replaced;
   }
 
   #answered({ encoded, name, stored }: Wish, answer: Published): Kept {
     return { answers: new Map([[encoded.place, answer]]), name, due: stored.due };
   }
 
-  #refused(wish: Wish, why: string): Kept {
-    const { session, queue } = this.#parts;
-    const at = `memcached at ${session.wire.server}`;
-    if (why === "tooLarge") {
-      const reason = `${at} takes no item that large (its option -I)`;
-      return this.#answered(wish, { kind: "refused", code: "TASK_TOO_LARGE", reason });
-    }
-    const reason = `${at} has no memory for another task of queue "${queue}"`;
-    return this.#answered(wish, { kind: "refused", code: "QUEUE_FULL", reason });
+  #refused(wish: Wish, why: Known["kind"]): Kept {
+    const kind = why === "tooLarge" ? why : "full";
+    return this.#answered(wish, refusalOf(this.#parts, { kind }) ?? full(this.#parts));
   }
 }

@@ -8,7 +8,7 @@ import type { Seen } from "./control-store.ts";
 import type { Delayed } from "./delayed.ts";
 import { againText } from "./entries.ts";
 import type { Kept, KeyedPublisher } from "./keyed-publisher.ts";
-import { Ids, isKeyed } from "./names.ts";
+import { Ids } from "./names.ts";
 import {
   addingParcel,
   answersOf,
@@ -208,14 +208,17 @@ export class Publisher {
     return { unlisted: [...(indexed === "full" ? timed : []), ...(appended === "full" ? direct : [])] };
   }
 
-  // Some may be listed all the same: their names lead to nothing then. A key stays taken: who publishes with it
-  // again lists what is there.
-  async #refuse(epoch: string, unlisted: readonly Kept[]): Promise<ReadonlyMap<number, Published>> {
+  // Some may be listed all the same: their names lead to nothing then.
+  async #refuse(epoch: string, kept: readonly Kept[]): Promise<ReadonlyMap<number, Published>> {
     const { session, keys } = this.#parts;
-    const own = unlisted.filter(({ name }) => !isKeyed(name));
+    const own = kept.filter(({ unlisted }) => unlisted === undefined);
     await session.ask(own.map(({ name }) => ({ kind: "delete", key: keys.record(epoch, name) })));
-    const places = unlisted.flatMap(({ answers }) => [...answers.keys()]);
-    return new Map(places.map((place) => [place, full(this.#parts)]));
+    const answers = new Map<number, Published>();
+    for (const { unlisted, ...one } of kept) {
+      const answer = unlisted === undefined ? full(this.#parts) : await unlisted();
+      for (const place of one.answers.keys()) answers.set(place, answer);
+    }
+    return answers;
   }
 
   #keptParcel(parcel: Parcel, answer: Known): Kept {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openMemcachedBroker } from "../../../../src/adapters/memcached/broker.ts";
 import type { Wire } from "../../../../src/adapters/memcached/wire.ts";
-import type { Broker, Claim } from "../../../../src/ports/broker.ts";
+import type { Broker, Claim, Published } from "../../../../src/ports/broker.ts";
+import type { Draft } from "../../../../src/task/task.ts";
 import type { Outcome } from "../../../../src/task/outcome.ts";
 import { plainCodec } from "../../../../src/task/codec.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
@@ -184,5 +185,90 @@ describe("an outcome for which a full server has no memory", () => {
     server.limitBytes = Infinity;
     await settle(owner, others.slice(1), done);
     expect(await owner.depth()).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
+  });
+});
+
+describe("of a key, what a full server refuses does not stand", () => {
+  let memory: string;
+  let server: FakeMemcached;
+
+  beforeEach(() => {
+    memory = mkdtempSync(join(tmpdir(), "memq-full-"));
+    server = new FakeMemcached(Date.now);
+  });
+  afterEach(() => {
+    rmSync(memory, { recursive: true, force: true });
+  });
+
+  const openOn = (wire: Wire): Broker =>
+    openMemcachedBroker({ wire, queue: "q", codec: plainCodec(900_000), memory, bundle: 1 });
+
+  /** A server that gets full before the nth append to a list of waiting tasks. */
+  function fullAt(nth: number): Wire {
+    const wire = server.wire();
+    let appends = 0;
+    return {
+      ...wire,
+      batch: (operations) => {
+        const isAppend = operations.some(({ kind, key }) => kind === "append" && /^mq:q:\w+:l/.test(key));
+        if (isAppend && ++appends === nth) server.limitBytes = server.bytes;
+        return wire.batch(operations);
+      },
+    };
+  }
+
+  const keyed = (n: number, onDuplicate: "keep" | "replace"): Draft => ({
+    method: "m",
+    args: [n],
+    key: "k",
+    onDuplicate,
+  });
+
+  async function rest(): Promise<readonly unknown[]> {
+    server.limitBytes = Infinity;
+    const { claims } = await openOn(server.wire()).claim({ limit: 10, atOnce: 1 });
+    return claims.map(({ task }) => task.args[0]);
+  }
+
+  test("a new task whose name finds no memory leaves its key free", async () => {
+    await openOn(server.wire()).publish([{ method: "m", args: [0] }]);
+    const refused = await openOn(fullAt(1)).publish([keyed(1, "keep")]);
+    expect(refused).toMatchObject([{ kind: "refused", code: "QUEUE_FULL" }]);
+    expect(await rest()).toEqual([0]);
+    expect(await openOn(server.wire()).publish([keyed(2, "keep")])).toMatchObject([{ kind: "kept" }]);
+  });
+
+  test("a task that was to be replaced stays when there is no memory for a name", async () => {
+    await openOn(server.wire()).publish([keyed(0, "keep")]);
+    const refused = await openOn(fullAt(1)).publish([keyed(1, "replace")]);
+    expect(refused).toMatchObject([{ kind: "refused", code: "QUEUE_FULL" }]);
+    expect(await rest()).toEqual([0]);
+  });
+
+  test("a task that has taken another's place is kept, and runs, when memory ends before it is listed", async () => {
+    const [first] = await openOn(server.wire()).publish([keyed(0, "keep")]);
+    const kept = await openOn(fullAt(2)).publish([keyed(1, "replace")]);
+    expect(kept).toMatchObject([{ kind: "kept", replaced: first?.kind === "kept" ? first.id : "" }]);
+    expect(await rest()).toEqual([1]);
+  });
+
+  test("a task that somebody else was told of stands, whatever memory its publisher finds", async () => {
+    const wire = server.wire();
+    const other = openOn(server.wire());
+    let met: readonly Published[] = [];
+    const slow: Wire = {
+      ...wire,
+      batch: async (operations) => {
+        if (operations.some(({ kind, key }) => kind === "append" && /^mq:q:\w+:l/.test(key))) {
+          met = await other.publish([keyed(2, "keep")]);
+          server.limitBytes = server.bytes;
+        }
+        return wire.batch(operations);
+      },
+    };
+    const [kept] = await openOn(slow).publish([keyed(1, "keep")]);
+    expect(kept).toMatchObject({ kind: "kept" });
+    expect(met).toMatchObject([{ kind: "duplicate", of: kept?.kind === "kept" ? kept.id : "" }]);
+    expect(await rest()).toEqual([1]);
   });
 });

@@ -10,6 +10,9 @@ import { hasGone } from "./succession.ts";
 // How long a ring that was not heard, or a holder's death, may go unnoticed.
 const LOOK_AGAIN_MS = 500;
 
+// Without a reason the system makes an error, and a stack for it, before anybody wakes up.
+const WOKEN = "woken";
+
 /** How long a wait lasts, and what is looked at meanwhile. */
 export interface Wait {
   readonly untilMs: number;
@@ -20,6 +23,8 @@ export interface Wait {
 
 interface View {
   readonly claimable: boolean;
+  /** How many tasks waited, by the queue's own count. */
+  readonly waiting: number;
   /** When there may be more to claim by itself. */
   readonly changesAt: number | undefined;
 }
@@ -29,7 +34,7 @@ export async function wait(queue: StoredQueue, owner: Owner, wish: Wait): Promis
   const { untilMs, signal, bell, shrinker } = wish;
   let nap = new AbortController();
   const wake = (): void => {
-    nap.abort();
+    nap.abort(WOKEN);
   };
   signal.addEventListener("abort", wake);
   // Listening begins before looking: what happens in between is heard.
@@ -37,11 +42,12 @@ export async function wait(queue: StoredQueue, owner: Owner, wish: Wait): Promis
   try {
     while (!signal.aborted && queue.clock.now() < untilMs) {
       nap = new AbortController();
-      const { claimable, changesAt } = await queue.connection.read(() => look(queue, owner));
+      const { claimable, waiting, changesAt } = await queue.connection.read(() => look(queue, owner));
       if (claimable) return;
       await shrinker.slice();
       const at = Math.min(untilMs, changesAt ?? untilMs, queue.clock.now() + LOOK_AGAIN_MS);
       await queue.clock.until(at, nap.signal);
+      if (nap.signal.aborted && (await hasGrown(queue, owner, waiting))) return;
     }
   } finally {
     stopListening();
@@ -49,13 +55,27 @@ export async function wait(queue: StoredQueue, owner: Owner, wish: Wait): Promis
   }
 }
 
+/**
+ * Whether more waits than before, for an owner with empty hands: what can be seen from the queue's row alone. The claim
+ * that follows looks at the rest, and need not do it for the second time while a task waits for its handler.
+ */
+function hasGrown(queue: StoredQueue, owner: Owner, before: number): Promise<boolean> {
+  if (owner.heldCount > 0) return Promise.resolve(false);
+  return queue.connection.read(() => {
+    const row = queue.row();
+    return row !== undefined && row.waiting > before && pausedUntil(row, queue.clock.now()) === undefined;
+  });
+}
+
 function look(queue: StoredQueue, owner: Owner): View {
   const nowMs = queue.clock.now();
   const row = queue.row();
-  if (row === undefined) return { claimable: false, changesAt: undefined };
+  if (row === undefined) return { claimable: false, waiting: 0, changesAt: undefined };
+  const { waiting } = row;
   const paused = pausedUntil(row, nowMs);
-  if (paused !== undefined) return { claimable: false, changesAt: paused };
+  if (paused !== undefined) return { claimable: false, waiting, changesAt: paused };
   return {
+    waiting,
     claimable: hasTask(queue, owner, row.id) || hasGone(queue, owner, row.id),
     changesAt: nextDueAt(queue, row.id, nowMs),
   };

@@ -4,13 +4,19 @@ import type { Head } from "./next-step.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
 import type { Item } from "./session.ts";
-import type { Operation } from "./wire.ts";
+import type { Answer, Operation } from "./wire.ts";
 
 /** A list as it was read last. */
 interface ReadList {
   readonly name: string;
   readonly text: string;
   readonly cas: bigint;
+}
+
+/** A list that is being read. */
+export interface Reading {
+  readonly name: string;
+  readonly operation: Operation;
 }
 
 /** The first list, and a block in which lists that are used up are gone already. */
@@ -34,6 +40,22 @@ export class ListHead {
   hasMore(control: Control): boolean {
     const read = this.#known(control);
     return read !== undefined && read.text.length > control.offset;
+  }
+
+  /**
+   * The operation that reads the first list, for who looks at the block anyway and expects this list in it; undefined
+   * where that is not needed as far as is known. Hand its answer to `heard`.
+   */
+  reading(control: Control | undefined): Reading | undefined {
+    const [first] = control?.lists ?? [];
+    if (control === undefined || first === undefined || this.hasMore(control)) return undefined;
+    return { name: first.name, operation: { kind: "get", key: this.#key(control, first.name) } };
+  }
+
+  /** What `reading` brought, once it is known that the block still has the list in that place. */
+  heard({ name }: Reading, answer: Answer | undefined): void {
+    const item = itemOf(answer);
+    if (item !== undefined) this.#read = readList(name, item);
   }
 
   /** The first list that has something to claim, or the last one. */

@@ -9,6 +9,7 @@ import { heartbeatOf, heartbeatsOf } from "./owner.ts";
 import type { Heartbeat, Owner } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { itemOf } from "./session.ts";
+import type { Known } from "./session.ts";
 import type { Sweeper } from "./sweeper.ts";
 
 /** A scene, and what it was made of. */
@@ -24,6 +25,14 @@ interface Looked {
   readonly seen: Seen;
   readonly owner: string;
   readonly beats: ReadonlyMap<string, Heartbeat>;
+}
+
+/** What came with a look at the block. */
+interface Asked {
+  readonly block: Known | undefined;
+  readonly heard: ReadonlyMap<string, Heartbeat>;
+  /** To be called where the block still has the list that was read in its first place. */
+  readonly list: (() => void) | undefined;
 }
 
 // Between two looks at the heartbeats of others.
@@ -137,26 +146,50 @@ export class Scout {
 
   /** A heartbeat, the block, and the heartbeats of those it names. */
   async #lookAtBlock(): Promise<Looked | undefined> {
-    const { session, control, keys } = this.#parts;
+    const { control } = this.#parts;
     const before = control.latest;
-    const known = ownersIn(control.latest?.control, this.#owner.name);
     const name = this.#owner.name ?? (await this.#owner.beat());
+    const { block, heard, list } = await this.#askFor(before?.control, name);
+    const seen = await control.take(block);
+    this.#holdings.compare(seen?.control);
+    this.#dropLost();
+    if (seen === undefined) return undefined;
+    if (isFirst(seen.control, before?.control)) list?.();
+    this.#isAlone = before?.cas === seen.cas;
+    const owner = this.#owner.name ?? name;
+    await this.#hear(ownersIn(seen.control, owner), heard);
+    return { seen, owner, beats: this.#beats };
+  }
+
+  /** The block, and in the same round trip what it will most likely ask for: it is seldom another than before. */
+  async #askFor(before: Control | undefined, name: string): Promise<Asked> {
+    const { session, control, keys } = this.#parts;
+    const known = ownersIn(before, name);
     const began = this.#owner.moment();
     const gets = known.map((owner) => ({ kind: "get", key: keys.owner(owner) }) as const);
-    const [beat, block, ...reads] = await session.surely([this.#owner.beating(name), control.look, ...gets]);
+    const list = this.#head.reading(before);
+    const lists = list === undefined ? [] : [list.operation];
+    const looking = session.surely([this.#owner.beating(name), control.look, ...gets, ...lists]);
+    const [[beat, block, ...reads]] = await Promise.all([looking, this.#expectSweep(before)]);
     if (beat === undefined || !this.#owner.heard(beat.answer, began)) {
       this.#holdings.lapse();
       await this.#owner.beat();
     }
-    const seen = await control.take(block?.answer);
-    this.#holdings.compare(seen?.control);
-    this.#dropLost();
-    if (seen === undefined) return undefined;
-    this.#isAlone = before?.cas === seen.cas;
-    const owner = this.#owner.name ?? name;
     const heard = known.map((one, index) => [one, heartbeatOf(itemOf(reads[index]?.answer))] as const);
-    await this.#hear(ownersIn(seen.control, owner), new Map(heard));
-    return { seen, owner, beats: this.#beats };
+    return {
+      block: block?.answer,
+      heard: new Map(heard),
+      list:
+        list &&
+        (() => {
+          this.#head.heard(list, reads[known.length]?.answer);
+        }),
+    };
+  }
+
+  /** Whether a sweep is due is known by the time it is asked for. */
+  async #expectSweep(before: Control | undefined): Promise<void> {
+    if (before !== undefined) await this.#sweeper.isDue(before, this.#parts.time.now(), false);
   }
 
   /** Knows the heartbeats of all owners in the block, asking for those that were not expected there. */
@@ -217,6 +250,10 @@ function withoutStruck(control: Control, hold: Hold): Control {
 }
 
 const overOf = ({ stake, epoch }: Hold): Over => ({ stake, epoch, lost: 0 });
+
+/** Whether the same list is the first one in both blocks. */
+const isFirst = (control: Control, before: Control | undefined): boolean =>
+  control.epoch === before?.epoch && control.lists[0]?.name === before.lists[0]?.name;
 
 /** The owners of stakes in a block, without `me`. */
 function ownersIn(control: Control | undefined, me: string | undefined): readonly string[] {

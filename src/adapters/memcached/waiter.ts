@@ -13,6 +13,9 @@ import type { Operation } from "./wire.ts";
 const FIRST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 1_000;
 
+// Without a reason the system makes an error, and a stack for it, before anybody wakes up.
+const WOKEN = "woken";
+
 /** Waits until there may be something to claim: hears of what this host publishes, and looks for the rest. */
 export class Waiter {
   readonly #parts: Parts;
@@ -37,7 +40,7 @@ export class Waiter {
   async wait(untilMs: number, signal: AbortSignal): Promise<void> {
     let nap = new AbortController();
     const wake = (): void => {
-      nap.abort();
+      nap.abort(WOKEN);
     };
     signal.addEventListener("abort", wake);
     this.#bell.hang();
@@ -53,26 +56,33 @@ export class Waiter {
 
   /** `nap`: a new signal that ends the next pause. */
   async #look(untilMs: number, signal: AbortSignal, nap: () => AbortSignal): Promise<void> {
-    const { clock, time } = this.#parts;
+    const { clock, control, time } = this.#parts;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, SLOWEST_POLL_MS)) {
       if (signal.aborted || clock.now() >= untilMs) return;
       const rung = nap();
       await time.known();
       if (await this.#mayClaim()) return;
       await clock.until(Math.min(untilMs, clock.now() + pollMs), rung);
+      // A claim follows, and looks by itself: a task need not wait for its handler until both have looked.
+      if (rung.aborted && !this.#isPaused(control.latest?.control)) return;
     }
   }
 
   async #mayClaim(): Promise<boolean> {
-    const { control, session, time, clock } = this.#parts;
+    const { control, session } = this.#parts;
     const latest = control.latest?.control;
     const [block, list] = await session.surely([control.look, this.#readingHead(latest)]);
     const now = (await control.take(block?.answer))?.control;
     if (now === undefined) return false;
-    if ((now.pausedUntilMs ?? 0) > time.serverMs(clock.now())) return false;
+    if (this.#isPaused(now)) return false;
     return (
       hasMore(now, latest, itemOf(list?.answer)) || (await this.#isOrphaned(now)) || (await this.#isDue(now))
     );
+  }
+
+  #isPaused(control: Control | undefined): boolean {
+    const { time, clock } = this.#parts;
+    return (control?.pausedUntilMs ?? 0) > time.serverMs(clock.now());
   }
 
   #readingHead(latest: Control | undefined): Operation {

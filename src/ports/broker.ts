@@ -40,6 +40,12 @@ export interface Broker {
   claim(request: ClaimRequest): Promise<Claimed>;
 
   /**
+   * The same while this owner is busy with what it has in hand, for brokers that are asked over a wire: what can be had
+   * by one question and its answer. Nothing: ask `claim` when the hands are empty. Absent: nothing would be gained.
+   */
+  claimAhead?(request: ClaimRequest): Promise<readonly Claim[]>;
+
+  /**
    * Charges the attempt. To be called right before the handler is; "lost" and "cancelled" mean: do not run it.
    * A promise only where the broker must write first.
    */

@@ -26,7 +26,15 @@ export class ClaimSize {
 
   /** How many claimed tasks may wait for a lane; the others are better handed back. */
   get mostWaiting(): number {
-    return Math.ceil((SURPLUS_MS * this.#concurrency) / Math.max(this.meanMs, SURPLUS_MS / MOST));
+    const fewest = SURPLUS_MS / (2 * MOST); // of one claim, and of the one ahead of it
+    return Math.ceil((SURPLUS_MS * this.#concurrency) / Math.max(this.meanMs, fewest));
+  }
+
+  /** Whether as much as was claimed last may be claimed besides, with so many waiting: all of it is soon over. */
+  hasRoomAhead(waiting: number): boolean {
+    return (
+      this.#meanMs !== undefined && (waiting + this.#last) * this.#meanMs <= AHEAD_MS * this.#concurrency
+    );
   }
 
   /** No-op tasks: hundreds. Slow ones: as many as can run now. It at most doubles from claim to claim. */

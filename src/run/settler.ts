@@ -38,8 +38,15 @@ export class Settler {
    */
   add(recorded: Recorded, atOnce: boolean): Promise<void> | undefined {
     if (this.#pending.push(recorded) === 1) this.#begin();
-    if (!atOnce && this.#pending.length < GROUP_LIMIT && !this.#isOld()) return undefined;
-    return this.flush();
+    if (atOnce) return this.flush();
+    return this.#pending.length < GROUP_LIMIT && !this.#isOld() ? undefined : this.#handOver();
+  }
+
+  /** A group is on its way while the next tasks run; no more than one is. */
+  async #handOver(): Promise<void> {
+    await this.#turn.catch(ignoreReported);
+    this.flush().catch(this.#parts.onFailure);
+    await eventLoopTurn();
   }
 
   /** Settles everything recorded so far. */

@@ -19,6 +19,9 @@ export interface SupplyParts {
   readonly flush: () => Promise<void>;
 }
 
+/** What is asked of a server is on its way only when the handlers let the process come to it. */
+const sent = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 // While other lanes still work, an idle one looks again at least this often; a publish wakes it earlier.
 const LOOK_AGAIN_MS = 1_000;
 
@@ -36,6 +39,10 @@ export class Supply {
   #isClosed = false;
   #idle: Idle | undefined;
   #claiming: Promise<void> | undefined;
+  /** What is being claimed is for when the hands are empty. */
+  #isAhead = false;
+  /** Of a claim, told to whoever asks for the next one: it may be over before anybody does. */
+  #failure: { readonly error: unknown } | undefined;
   readonly #rest: Rest;
 
   constructor(parts: SupplyParts) {
@@ -46,6 +53,7 @@ export class Supply {
 
   /** Begins a round; answers why there is none when nothing can be claimed or a limit is reached. */
   async open(): Promise<Idle["kind"] | LimitReached | undefined> {
+    await this.#claiming; // ahead, in a round that was closed
     this.#isClosed = false;
     this.#isAlone = false;
     this.#idle = undefined;
@@ -89,12 +97,15 @@ export class Supply {
   /** The next claim to run, waited for while other lanes work; undefined when the round is over for this lane. */
   async next(): Promise<Claim | undefined> {
     for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#isOver()) return this.handBack();
       const claim = this.take();
       if (claim !== undefined || this.#isRoundDone()) return claim;
-      await (this.#claiming ??= this.#claimMore().finally(() => {
-        this.#claiming = undefined;
-      }));
+      await (this.#claiming ?? this.#begin(this.#claimMore()));
+      if (this.#canClaimAhead()) {
+        void this.#begin(this.#claimAhead());
+        await sent();
+      }
     }
   }
 
@@ -110,6 +121,37 @@ export class Supply {
   /** Hands back what was claimed and not taken. */
   async handBack(): Promise<undefined> {
     await this.#release(this.#held.splice(0));
+    if (!this.#isAhead) return;
+    await this.#claiming;
+    await this.#release(this.#held.splice(0));
+  }
+
+  /** Lanes that wait for claims share them. */
+  #begin(claiming: Promise<void>): Promise<void> {
+    const begun = claiming.finally(() => {
+      this.#claiming = undefined;
+      this.#isAhead = false;
+    });
+    this.#claiming = begun;
+    begun.catch((error: unknown) => (this.#failure = { error }));
+    return begun;
+  }
+
+  /** Fast tasks would be waited for longer than they take: the next ones are fetched while those in hand run. */
+  #canClaimAhead(): boolean {
+    const waiting = this.#held.length;
+    const isPossible = this.#parts.broker.claimAhead !== undefined && this.#claiming === undefined;
+    return isPossible && waiting > 0 && this.#size.hasRoomAhead(waiting) && !this.#isAlone && !this.#isOver();
+  }
+
+  async #claimAhead(): Promise<void> {
+    this.#isAhead = true;
+    const { broker, concurrency, budget } = this.#parts;
+    const room = this.#parts.roomForMore?.();
+    if (room !== undefined) await room;
+    const limit = Math.min(this.#size.next(1), budget.tasksLeft - this.#held.length);
+    if (limit <= 0) return;
+    this.#held.push(...((await broker.claimAhead?.({ limit, atOnce: concurrency })) ?? []));
   }
 
   async #release(claims: readonly Claim[]): Promise<void> {

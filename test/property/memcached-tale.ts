@@ -79,7 +79,7 @@ export class Tale {
   /** Purges that have not returned; whoever died in one may have purged what was published until then. */
   #purges = 0;
   /** Things done by tasks that ended, for a look at what the tales cover. */
-  readonly seen = { alone: 0, retried: 0, dead: 0, lost: 0, cancelled: 0, duplicate: 0 };
+  readonly seen = { alone: 0, ahead: 0, retried: 0, dead: 0, lost: 0, cancelled: 0, duplicate: 0 };
 
   constructor(plot: Plot) {
     this.#plot = plot;
@@ -269,16 +269,25 @@ export class Tale {
     const atOnce = 1 + dice.roll(2);
     const isGrouped = dice.chance(50);
     for (let cycle = 0, idles = 0; cycle < cycles && idles < 4; cycle++) {
-      const { claims } = await party.broker.claim({ limit: 1 + dice.roll(4), atOnce });
+      const limit = 1 + dice.roll(4);
+      const { claims } = await party.broker.claim({ limit, atOnce });
       if (claims.length === 0) idles += 1;
       if (claims.some(({ alone }) => alone)) {
         this.seen.alone += 1;
         if (claims.length > 1) this.faults.push("what is to run alone came with others");
       }
+      const fetched =
+        claims.length > 0 && dice.chance(40) ? party.broker.claimAhead?.({ limit, atOnce }) : undefined;
+      fetched?.catch(() => undefined); // who awaits it is told; a party that has died asks for nothing any more
+      const ahead = dice.chance(20) ? await fetched : undefined;
       if (claims.length > 1 && dice.chance(15)) {
         await party.broker.release(claims.slice(1));
         await this.#work(party, claims.slice(0, 1), { atOnce, isGrouped });
       } else await this.#work(party, claims, { atOnce, isGrouped });
+      const more = ahead ?? (await fetched) ?? [];
+      this.seen.ahead += more.length;
+      if (more.some(({ alone }) => alone)) this.faults.push("what is to run alone was claimed ahead");
+      await this.#work(party, more, { atOnce, isGrouped });
     }
     if (dice.chance(80)) await party.broker.close();
   }

@@ -119,6 +119,10 @@ class MemcachedBroker implements Broker {
     });
   }
 
+  claimAhead(request: ClaimRequest): Promise<readonly Claim[]> {
+    return this.#next(() => this.#shop.claimer.claimAhead(request));
+  }
+
   start(claim: Claim, options: StartOptions): Started | Promise<Started> {
     const task = this.#shop.holdings.find(claim);
     return task === undefined ? "lost" : this.#shop.starter.start(task, options);

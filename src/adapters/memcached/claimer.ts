@@ -1,4 +1,4 @@
-import type { Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
+import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { MAX_BATCH } from "../../ports/broker.ts";
 import { Avoidance } from "./avoidance.ts";
 import { withStake } from "./control.ts";
@@ -28,6 +28,9 @@ const MOST_ROUNDS = 10_000;
 // beyond the limit is kept for this owner's next claim.
 const FEW_ROUNDS = 16;
 const widening = (round: number): number => Math.max(0, round - FEW_ROUNDS) * 8;
+
+// Stakes of what is in hand, ahead and just settled stand in the block at the same time: it should stay small.
+const MOST_AHEAD = 64;
 
 /** What claiming works with. */
 export interface ClaimerTools extends HousekeeperTools {
@@ -69,6 +72,22 @@ export class Claimer {
       if (idle !== undefined) return this.#idle(idle);
     }
     return this.#held(1);
+  }
+
+  /**
+   * What stands next in the list, and can be had with the block as it was just seen: everything else is for an owner
+   * with empty hands.
+   */
+  async claimAhead({ limit: most, atOnce }: ClaimRequest): Promise<readonly Claim[]> {
+    const limit = Math.max(1, Math.min(most, MAX_BATCH));
+    const { holdings, scout } = this.#tools;
+    if (holdings.pooledCount > 0 || holdings.isAloneOut) return [];
+    const scene = await scout.glance(limit);
+    if (scene === undefined) return [];
+    const step = nextStep(scene);
+    if (step.kind !== "take" || step.entries.length > MOST_AHEAD) return [];
+    await this.#take(scene, step, atOnce);
+    return holdings.take(limit);
   }
 
   /** Whether what was passed over still waits for somebody with empty hands. */

@@ -72,8 +72,16 @@ export class Scout {
   /** The scene as it is now; undefined: the queue was never begun, or was lost. */
   async look(limit: number): Promise<LookedAt | undefined> {
     const looked = this.#glance() ?? (await this.#lookAtBlock());
-    if (looked === undefined) return undefined;
-    const { seen, owner, beats } = looked;
+    return looked && this.#scene(looked, limit);
+  }
+
+  /** The scene as it was just seen, when nobody else seems to change it: with no question asked, as a rule. */
+  async glance(limit: number): Promise<LookedAt | undefined> {
+    const looked = this.#glance();
+    return looked && this.#scene(looked, limit);
+  }
+
+  async #scene({ seen, owner, beats }: Looked, limit: number): Promise<LookedAt> {
     const { time, clock } = this.#parts;
     const now = time.now();
     const isOrphan = (stake: Stake): boolean => this.#isOrphan(stake, owner, beats);

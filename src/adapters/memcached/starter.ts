@@ -78,12 +78,18 @@ export class Starter {
     if (!this.#owner.isFresh) await this.#around.renew();
     const started = await inTurn([task.record], async () => {
       if (isOver(task)) return refused(task);
-      if (await this.#loosen(task, options)) return this.#startLoose(task);
+      if (this.#isLooseByNow(task, options) || (await this.#loosen(task, options)))
+        return this.#startLoose(task);
       return this.#mark(task);
     });
     if (started !== "started") task.record.letGo(task);
     this.#pace.answered(this.#around.started());
     return started;
+  }
+
+  /** What it had to wait for may have been all that was in the way. */
+  #isLooseByNow(task: HeldTask, options: StartOptions): boolean {
+    return this.#owner.isFresh && isLooseEnough(task, options);
   }
 
   /** Has the stake say that tasks of it are started without a mark from now on, where they are that fast. */
@@ -245,7 +251,9 @@ function mayBeLoose(task: HeldTask): boolean {
 }
 
 /** Without a mark: not the last attempt, and no more at a time than the stake says. */
-function canStartLoose(task: HeldTask, { last }: StartOptions): boolean {
-  const { hold, turn } = task.record;
-  return !last && turn === undefined && hold.startedLoose < hold.loose && mayBeLoose(task);
-}
+const isLooseEnough = (task: HeldTask, { last }: StartOptions): boolean =>
+  !last && task.record.hold.startedLoose < task.record.hold.loose && mayBeLoose(task);
+
+/** The same, when nobody is at work on the record who may not have reckoned with it. */
+const canStartLoose = (task: HeldTask, options: StartOptions): boolean =>
+  task.record.turn === undefined && isLooseEnough(task, options);

@@ -63,7 +63,7 @@ const keysWith = (pattern: RegExp): readonly string[] =>
 const check = (): ReturnType<typeof checkList> =>
   checkList(new Map([...server.items].map(([key, { value }]) => [key, value])), "q");
 
-const RECORD = /:b\w+/;
+const RECORD = /^mq:q:\w{8}:b\w+/; // an epoch may begin with a b
 const BUCKET = /:d\d/;
 const readsRecord = ({ kind, key }: Operation): boolean => kind === "delete" && RECORD.test(key);
 

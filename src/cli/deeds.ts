@@ -12,7 +12,7 @@ export interface Deed {
 /** Does something to each named task; one that it cannot be done to does not keep the others from it. */
 export async function doEach(
   names: readonly Name[],
-  act: (name: Name) => Promise<void>,
+  act: (name: Name) => Promise<unknown>,
 ): Promise<readonly Deed[]> {
   const deeds: Deed[] = [];
   for (const name of names) {

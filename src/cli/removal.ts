@@ -25,6 +25,7 @@ export async function removeAll(
   const removed = await broker.purge(states);
   if (session.parsed.flag("json")) session.print(JSON.stringify({ removed }));
   else session.say(`${counted(removed, "task")} removed from queue ${queue}.`);
+  if (removed > 0) await broker.bulks.conclude(); // it may have been the last that a bulk waited for
   return worstExit([choice.exit]);
 }
 

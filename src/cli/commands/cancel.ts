@@ -1,4 +1,5 @@
 import { MemqError, worstExit } from "../../errors.ts";
+import type { Broker } from "../../ports/broker.ts";
 import type { TaskRecord } from "../../task/task.ts";
 import { complainOfDeeds, countDone, doEach, refusal } from "../deeds.ts";
 import { counted } from "../printable.ts";
@@ -12,21 +13,25 @@ export async function cancel(session: Session): Promise<number> {
   const target = readTarget(session.parsed);
   const choice = chooseQueues(session);
   if (target.kind === "all") return removeAll(session, choice, ["waiting", "delayed"]);
-  const deeds = await doEach(target.names, (name) => cancelOne(choice, name));
+  const changed = new Set<Broker>();
+  const deeds = await doEach(target.names, async (name) => changed.add(await cancelOne(choice, name)));
   const count = countDone(deeds);
   const exit = complainOfDeeds(session, deeds);
   if (session.parsed.flag("json")) session.print(JSON.stringify({ cancelled: count }));
   else if (count > 0) session.say(`${counted(count, "task")} cancelled.`);
+  // It may have been the last that a bulk waited for.
+  for (const broker of changed) await broker.bulks.conclude();
   return worstExit([choice.exit, exit]);
 }
 
-async function cancelOne(choice: Choice, name: Name): Promise<void> {
+/** Answers whose task it was. */
+async function cancelOne(choice: Choice, name: Name): Promise<Broker> {
   const { queue, record } = await locate(choice, name);
   const broker = await choice.memq.broker(queue.name);
   const answer = await broker.cancel(record.id);
   switch (answer) {
     case "cancelled":
-      return;
+      return broker;
     case "running":
       throw refusal("TASK_RUNNING", name, `${heldText(record)}: it cannot be cancelled now`);
     case "absent": // it ended between the two looks

@@ -31,6 +31,29 @@ async function hold(options: PublishTo = {}): Promise<string> {
 const stateOf = async (id: string, queue?: string): Promise<string | undefined> =>
   (await (await memq.broker(queue)).find(id))?.state;
 
+describe("the last task of a bulk that something follows", () => {
+  const bulk = async (): Promise<string> => {
+    const items = [{ method: "greet", args: ["x"] }];
+    const part = { name: "b", expected: undefined, place: () => "", then: { method: "after", args: [] } };
+    const { outcomes } = await memq.publishPart(items, { ...part, isLast: true });
+    const [outcome] = outcomes;
+    return outcome?.kind === "kept" ? outcome.id : "";
+  };
+  const waiting = async (): Promise<(string | undefined)[]> =>
+    (await (await memq.broker()).list("waiting", { limit: 10 })).tasks.map(({ task }) => task?.method);
+
+  test("brings what follows when it is cancelled", async () => {
+    expect((await run("cancel", await bulk())).code).toBe(0);
+    expect(await waiting()).toEqual(["after"]);
+  });
+
+  test("brings what follows when it is purged", async () => {
+    await bulk();
+    expect((await run("purge", "waiting", "--queue", "default", "--yes")).code).toBe(0);
+    expect(await waiting()).toEqual(["after"]);
+  });
+});
+
 describe("memq retry", () => {
   test("puts dead letters back, wherever they are", async () => {
     const ids = [await bury(), await bury({ queue: "push" })];

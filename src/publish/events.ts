@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describeError, MemqError } from "../errors.ts";
 import { MAX_BATCH, type Broker, type Published } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -84,9 +85,10 @@ export async function emit<Queue extends EventQueue>(
   const queues = await Promise.all(tasks.map(({ queue }) => parts.open(queue)));
   const isTogether = parts.areTogether(queues);
   const emission = key ?? (isTogether ? undefined : freshKey());
+  const names = namesOf(tasks.map((task, nth) => ({ task, queue: queues[nth]?.config.name ?? "" })));
   const wishes = tasks.map((task, nth) => {
     const queue = queues[nth] as Queue;
-    const own = emission === undefined ? undefined : keyOf(said.event, emission, nth);
+    const own = emission === undefined ? undefined : keyOf(said.event, emission, names[nth] ?? "");
     return { task, queue, draft: draftOf({ ...queue, clock: parts.clock }, task, { said, key: own }) };
   });
   const answers = isTogether ? await keepAllOrNone(parts, wishes) : await keepInTurn(wishes, emission ?? "");
@@ -133,8 +135,22 @@ const freshKey = (): string =>
     .join("");
 
 // Another event under the same key, such as an order's number, is another one. No event's name holds a #.
-const keyOf = (event: string, emission: string, nth: number): string =>
-  `event:${event}#${emission}#${String(nth)}`;
+const keyOf = (event: string, emission: string, name: string): string => `event:${event}#${emission}#${name}`;
+
+/**
+ * What tells the tasks of an emission from each other, whatever place they have in the configuration by the time it is
+ * repeated: what each one is, and which of those that are the same.
+ */
+function namesOf(tasks: readonly { readonly task: EventTask; readonly queue: string }[]): readonly string[] {
+  const met = new Map<string, number>();
+  return tasks.map(({ task: { class: className = null, method, delayMs = 0 }, queue }) => {
+    const what = JSON.stringify([queue, className, method, delayMs]);
+    const digest = createHash("sha256").update(what).digest("base64url").slice(0, 16);
+    const nth = met.get(digest) ?? 0;
+    met.set(digest, nth + 1);
+    return nth === 0 ? digest : `${digest}.${String(nth)}`;
+  });
+}
 
 function assertParams(params: unknown): void {
   if (typeof params === "object" && params !== null && !Array.isArray(params)) return;

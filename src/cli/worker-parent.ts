@@ -115,7 +115,7 @@ class Shift {
     for (const name of queues) {
       const { storePath } = memq.queueConfig(name);
       try {
-        const stuck = await new QueueWorkers({ storePath, queue: name }).endStuck(this.#onStuck);
+        const stuck = await new QueueWorkers({ storePath, queue: name }).endStuck({ onStuck: this.#onStuck });
         for (const { name: who, fault } of stuck) {
           const end = fault === undefined ? "was ended with SIGKILL" : `cannot be ended: ${fault}`;
           this.#complain(`worker ${who} did not come back from a handler that blocks, and ${end}`);

@@ -3,6 +3,8 @@ import { countEmptyRun, emptyRuns, type EmptyRuns } from "./empty-runs.ts";
 import { Ledger } from "./ledger.ts";
 import type { Began, EndedWork, LedgerEntry } from "./ledger-entry.ts";
 import { makeGroupFolder } from "./group-file.ts";
+import type { QueueOnHost } from "./queue-on-host.ts";
+import { QueueWorkers } from "./queue-workers.ts";
 import { livenessOf, nameOf, thisProcess } from "./process-identity.ts";
 import { realmName, sweepOldRealms } from "./realm.ts";
 import {
@@ -19,12 +21,8 @@ import type { StuckRun } from "./stuck-run.ts";
 export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
   Partial<Pick<EndedWork, "left" | "failure" | "losses">>;
 
-/** Which queue, and where this host remembers it. */
-export interface QueueOnHost {
-  /** The queue's `store`. */
-  readonly storePath: string;
-  readonly queue: string;
-}
+// A worker that has a parent is ended by it, which knows more about it. Those of a parent that was killed are left.
+const PARENTS_MS = 3_000;
 
 /**
  * The runs of one queue on this host: who works on it, who waits for what falls due, what they did. It is
@@ -38,6 +36,7 @@ export class QueueRuns {
   readonly #slots: string;
   readonly #empty: string;
   readonly #ledger: Ledger;
+  readonly #workers: QueueWorkers;
   #startedAt = 0;
   #hasBegun = false;
   #wanted = false;
@@ -50,6 +49,7 @@ export class QueueRuns {
     const folder = join(storePath, "runs");
     this.#folder = folder;
     this.#queue = queue;
+    this.#workers = new QueueWorkers({ storePath, queue });
     this.#run = run;
     this.#kind = worker ? { worker } : {};
     this.#slots = join(folder, `${queue}@${realmName()}`);
@@ -62,16 +62,18 @@ export class QueueRuns {
     return this.#fault;
   }
 
-  /** The runs that had come to a standstill, and that this one has ended to get their place. */
+  /** The runs and workers that had come to a standstill, and that this one has ended. */
   get stuck(): readonly StuckRun[] {
     return this.#stuck;
   }
 
   /** A slot to work; undefined: it cannot be known who has them, and nobody is kept from working. */
   async takeSlot(request: SlotRequest): Promise<SlotAnswer | undefined> {
-    const answer = await this.#trying(() => {
+    const answer = await this.#trying(async () => {
       if (makeGroupFolder(this.#slots)) sweepOldRealms(this.#folder);
       const onStuck = (run: StuckRun): unknown => this.#stuck.push(run);
+      const stuckWorkers = this.#workers.endStuck({ afterMs: PARENTS_MS });
+      for (const worker of await stuckWorkers) this.#stuck.push({ ...worker, worker: true });
       return takeSlot(this.#slots, { ...request, onStuck });
     });
     // However it ends now: it wanted to do something.

@@ -1,10 +1,15 @@
 import { join } from "node:path";
 import { makeGroupFolder } from "./group-file.ts";
-import type { QueueOnHost } from "./queue-runs.ts";
+import type { QueueOnHost } from "./queue-on-host.ts";
 import { realmName, sweepOldRealms } from "./realm.ts";
 import { postSlot, slotHolders, type RunSlot, type SlotHolder } from "./run-slots.ts";
 import { SlotFolder } from "./slot-folder.ts";
 import { endStuck, isStuck, type StuckRun } from "./stuck-run.ts";
+
+interface EndStuck {
+  readonly onStuck?: (pid: number) => void;
+  readonly afterMs?: number;
+}
 
 /** The workers of one queue on this host: any number, each a process that lives as long as it stands here. */
 export class QueueWorkers {
@@ -29,13 +34,13 @@ export class QueueWorkers {
 
   /**
    * Ends those that a handler blocks for longer than they said: nothing within their process can. `onStuck`: told the
-   * number of the process before.
+   * number of the process before. `afterMs`: only those that have been so for longer.
    */
-  async endStuck(onStuck: (pid: number) => void): Promise<readonly StuckRun[]> {
+  async endStuck({ onStuck, afterMs = 0 }: EndStuck = {}): Promise<readonly StuckRun[]> {
     const folder = new SlotFolder(this.#path);
     const ended: StuckRun[] = [];
-    for (const entry of folder.tickets().filter(isStuck(folder))) {
-      onStuck(entry.pid);
+    for (const entry of folder.tickets().filter(isStuck(folder, afterMs))) {
+      onStuck?.(entry.pid);
       ended.push(await endStuck(folder, entry));
     }
     return ended;

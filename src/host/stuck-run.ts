@@ -9,16 +9,20 @@ export interface StuckRun {
   readonly name: string;
   /** Since when it had its slot, in ms since 1970; undefined: it is not known any more. */
   readonly sinceMs: number | undefined;
+  /** It is a worker. */
+  readonly worker?: true;
   /** Why it could not be ended; absent: it was. */
   readonly fault?: string;
 }
 
-/** Whether the process of an entry has been silent for longer than it said. */
+/** Whether the process of an entry has been silent for longer than it said, and than `moreMs` besides. */
 export const isStuck =
-  (folder: SlotFolder) =>
+  (folder: SlotFolder, moreMs = 0) =>
   (entry: Entry): boolean => {
     const untilUpMs = folder.silentUntilUpMs(entry);
-    return untilUpMs !== undefined && untilUpMs < upMs() && livenessOf(processOf(entry)) === "running";
+    return (
+      untilUpMs !== undefined && untilUpMs + moreMs < upMs() && livenessOf(processOf(entry)) === "running"
+    );
   };
 
 /**

@@ -194,10 +194,10 @@ function faultsOf(onHost: QueueRuns, log: LogFile | undefined): readonly string[
   ];
 }
 
-function stuckText({ name, sinceMs, fault }: StuckRun): string {
+function stuckText({ name, sinceMs, worker, fault }: StuckRun): string {
   const since = sinceMs === undefined ? "" : ` that began ${new Date(sinceMs).toISOString()}`;
   const end = fault === undefined ? "was ended with SIGKILL" : `cannot be ended: ${fault}`;
-  return `the run ${name}${since} did not come back from a handler that blocks, and ${end}`;
+  return `the ${worker === true ? "worker" : "run"} ${name}${since} did not come back from a handler that blocks, and ${end}`;
 }
 
 const isEventful = (report: QueueReport): boolean =>

@@ -1,10 +1,23 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Ledger } from "../../../src/host/ledger.ts";
 import { QueueRuns, type WorkDone } from "../../../src/host/queue-runs.ts";
 import { thisProcess } from "../../../src/host/process-identity.ts";
+import { realmName } from "../../../src/host/realm.ts";
+import { upMs } from "../../../src/host/up-time.ts";
 import { recordsOf } from "../../../src/host/run-record.ts";
 
 let folder: string;
@@ -56,6 +69,55 @@ test("a run that waited in vain for a place leaves a record, whatever ended it",
   expect(recordsOf(runsOf("look").history(NOW))).toMatchObject([{ end: { ended: "max-time" } }]);
   expect(runsOf("look").emptyRuns()).toBeUndefined();
 });
+
+test("a run ends a worker that a handler blocks for longer than it said, and nobody else did", async () => {
+  const child = spawn(process.execPath, ["-e", "for (;;);"]);
+  const exit = once(child, "exit");
+  const pid = child.pid ?? 0;
+  await expect.poll(() => startOf(pid)).not.toBe("");
+  const place = join(folder, "workers", `push@${realmName()}`);
+  mkdirSync(place, { recursive: true });
+  const entry = join(place, `${String(pid)}.${startOf(pid)}.abc.0.run`);
+  const isSilentSince = (ms: number): void => {
+    writeFileSync(entry, "");
+    utimesSync(entry, (upMs() - ms) / 1_000, NOW / 1_000);
+  };
+  isSilentSince(1_000); // its parent may be about to
+  await runsOf("one").takeSlot({ max: 1 });
+  expect(child.exitCode ?? child.signalCode).toBeNull();
+  isSilentSince(60_000);
+  const runs = runsOf("two");
+  await runs.takeSlot({ max: 2 });
+  expect(await exit).toEqual([null, "SIGKILL"]);
+  const name = `${thisProcess().host}:${String(pid)}`;
+  expect(runs.stuck).toEqual([{ name, sinceMs: expect.any(Number) as unknown, worker: true }]);
+});
+
+test("a process that has the number of a worker, and is another one, is left alone", async () => {
+  const child = spawn(process.execPath, ["-e", "for (;;);"]);
+  const pid = child.pid ?? 0;
+  await expect.poll(() => startOf(pid)).not.toBe("");
+  const place = join(folder, "workers", `push@${realmName()}`);
+  mkdirSync(place, { recursive: true });
+  const entry = join(place, `${String(pid)}.${String(Number(startOf(pid)) - 1)}.abc.0.run`);
+  writeFileSync(entry, "");
+  utimesSync(entry, 1, NOW / 1_000);
+  const runs = runsOf("one");
+  await runs.takeSlot({ max: 1 });
+  expect(runs.stuck).toEqual([]);
+  expect(child.exitCode ?? child.signalCode).toBeNull();
+  child.kill("SIGKILL");
+});
+
+/** When a process was started, as the kernel has it; "" when it is not there. */
+function startOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${String(pid)}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}
 
 test("a run that worked leaves a record", () => {
   work("one", NOW - 5_000, NOW, did({ done: 7, dead: 1, left: 2, ended: "max-time" }));

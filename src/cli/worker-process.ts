@@ -3,6 +3,7 @@ import { describeError } from "../errors.ts";
 import type { Obituary, RiskyTask } from "../host/obituaries.ts";
 import type { WorkerEnd, WorkerProcess } from "../run/supervisor.ts";
 import type { Io } from "./io.ts";
+import { LastLines } from "./last-lines.ts";
 import { scriptPath } from "./package-files.ts";
 import { readMessage, WORKER_VARIABLE, type FromWorker, type ToWorker } from "./worker-messages.ts";
 
@@ -32,7 +33,7 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
     // Ctrl-C at a terminal goes to a whole group: the worker would get it twice, and twice means at once.
     detached: true,
   });
-  const tail = new Tail();
+  const tail = new LastLines();
   relayLines(child, (text) => {
     tail.add(text);
     stderr(text);
@@ -134,21 +135,4 @@ function risksOf(child: ChildProcess): ReadonlyMap<string, RiskyTask> {
     else risks.delete(name);
   });
   return risks;
-}
-
-// The message of a crash with some lines of its stack; more is in the parent's stderr.
-const MOST_LINES = 20;
-const MOST_TAIL = 2_000;
-
-/** The last lines of a text that goes on. */
-class Tail {
-  #text = "";
-
-  add(text: string): void {
-    this.#text = (this.#text + text).slice(-MOST_TAIL);
-  }
-
-  get text(): string {
-    return this.#text.trimEnd().split("\n").slice(-MOST_LINES).join("\n");
-  }
 }

@@ -52,7 +52,7 @@ export const ERRORS = {
   NOT_FOUND: {
     exit: EXIT.data,
     what: "No task has that id or key.",
-    next: "memq list shows the tasks there are; a task that is done leaves nothing behind.",
+    next: "memq list shows the tasks there are. One that is done is not among them; memq show ID has its result while that is kept.",
   },
   NOT_DEAD: {
     exit: EXIT.data,
@@ -244,6 +244,11 @@ export class MemqError extends Error {
   /** How a command that ends with this error exits. */
   get exit(): ExitCode {
     return ERRORS[this.code].exit;
+  }
+
+  /** For answers and logs that are JSON: an error's own message is not part of that. */
+  toJSON(): object {
+    return { name: this.name, code: this.code, message: this.message };
   }
 
   /** What the reader can do about it, one sentence. */

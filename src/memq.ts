@@ -132,9 +132,10 @@ export class Memq {
    * task alone; TASK_GONE, RESULT_OMITTED; whatever kept it from being published.
    */
   async call(method: string, args: readonly Json[] = [], options: CallTo = {}): Promise<Json | undefined> {
+    const { assertCallOptions, keepFor } = await import("./calls/answer.ts");
+    assertCallOptions(options);
     const { wait, onProgress, ...how } = options;
     const awaiting = { ...(wait !== undefined && { wait }), ...(onProgress !== undefined && { onProgress }) };
-    const { keepFor } = await import("./calls/answer.ts");
     const id = await this.publish(method, args, { keepResult: keepFor(awaiting), ...how });
     return this.result(id, { ...awaiting, ...(how.queue !== undefined && { queue: how.queue }) });
   }

@@ -2,6 +2,7 @@ import { MemqError } from "../errors.ts";
 import type { Broker } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TaskEnd } from "../ports/results.ts";
+import { PUBLISH_OPTIONS } from "../publish/draft.ts";
 import { durationMs, formatDuration } from "../task/duration.ts";
 import { assertKnownNames } from "../task/known-names.ts";
 import type { Progress } from "../task/result.ts";
@@ -26,6 +27,12 @@ const DEFAULT_WAIT = "30s";
 const AWAIT_OPTIONS: Readonly<Record<keyof AwaitOptions, true>> = { wait: true, onProgress: true };
 
 const AWAIT_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(AWAIT_OPTIONS));
+const CALL_OPTION_NAMES: ReadonlySet<string> = new Set([...AWAIT_OPTION_NAMES, "queue", ...PUBLISH_OPTIONS]);
+
+/** Refuses an option that a call does not have. @throws MemqError USAGE */
+export const assertCallOptions = (options: object): void => {
+  assertKnownNames(options, CALL_OPTION_NAMES, "option");
+};
 
 /** The time of a wait, in ms. @throws MemqError ARGS_INVALID, USAGE for an option that there is not */
 export function waitMs(options: AwaitOptions): number {
@@ -63,7 +70,7 @@ export async function answerOf(
         ? undefined
         : watchProgress({ broker, clock }, { id, onProgress, signal: over.signal });
     const [end] = await Promise.race([waiting, failureOf(watching)]);
-    if (end === undefined) throw timedOut(id, forMs, await broker.find(id));
+    if (end === undefined) throw timedOut(id, forMs, await lastSeen({ broker, clock }, id));
     return valueOf(end);
   } finally {
     over.abort();
@@ -89,10 +96,27 @@ export function valueOf(end: TaskEnd): Json | undefined {
   }
 }
 
+// The wait is over: where the task is by now is worth no second one.
+const LAST_LOOK_MS = 500;
+
+/** "silent": nobody answers, which is no reason to wait longer. */
+async function lastSeen({ broker, clock }: Waiting, id: string): Promise<TaskRecord | "silent" | undefined> {
+  const over = new AbortController();
+  const late = clock.until(clock.now() + LAST_LOOK_MS, over.signal).then(() => "silent" as const);
+  try {
+    return await Promise.race([broker.find(id).catch(() => "silent" as const), late]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** What is told of a task that has not ended in time. */
-export function timedOut(id: string, forMs: number, record: TaskRecord | undefined): MemqError {
+export function timedOut(id: string, forMs: number, seen: TaskRecord | "silent" | undefined): MemqError {
   const so = `task ${id} has not ended within ${formatDuration(forMs)}`;
-  return new MemqError("WAIT_TIMEOUT", record === undefined ? so : `${so}: ${whereText(record)}`);
+  if (seen === undefined) return new MemqError("WAIT_TIMEOUT", so);
+  const where =
+    seen === "silent" ? "nobody knows where it is, as its queue does not answer" : whereText(seen);
+  return new MemqError("WAIT_TIMEOUT", `${so}: ${where}`);
 }
 
 function whereText({ state, attempts, error }: TaskRecord): string {

@@ -32,4 +32,8 @@ export async function callAndWait(
   return EXIT.ok;
 }
 
-const resultText = (result: Json): string => (typeof result === "string" ? result : JSON.stringify(result));
+// Half a character is none in UTF-8: only JSON can write it.
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
+const resultText = (result: Json): string =>
+  typeof result === "string" && !HALF_CHARACTER.test(result) ? result : JSON.stringify(result);

@@ -116,7 +116,8 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
 function timeOf(at: Date | number | string): number {
   const ms = typeof at === "string" ? parseTime(at) : Number(at);
   if (Math.abs(ms) <= MAX_TIME_MS) return ms;
-  throw badOption(`${JSON.stringify(at)} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`);
+  const what = typeof at === "string" ? JSON.stringify(at) : String(at);
+  throw badOption(`${what} is not a time (try 2030-01-31T08:30 or 2030-01-31T08:30:00Z)`);
 }
 
 function parseTime(text: string): number {

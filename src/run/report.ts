@@ -66,6 +66,12 @@ export class Tally {
     }
   };
 
+  /** As a report has them. */
+  counts(): Pick<QueueReport, "done" | "retried" | "dead" | "leasesLost" | "unrecorded" | "losses"> {
+    const { done, retried, dead, leasesLost, unrecorded, losses } = this;
+    return { done, retried, dead, leasesLost, ...(unrecorded > 0 && { unrecorded }), losses };
+  }
+
   #count(event: RunEvent): void {
     if (event.kind === "done") this.done++;
     else if (event.kind === "retry") this.retried++;

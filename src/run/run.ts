@@ -47,9 +47,8 @@ async function runQueue(parts: Tallied): Promise<QueueReport> {
   parts.onHost?.runs.start(parts.clock.now());
   const end = await endOf(parts);
   await parts.atEnd?.();
-  const { done, retried, dead, leasesLost, unrecorded, losses } = tally;
   const ms = Math.round((performance.now() - startedAtMs) * 1_000) / 1_000; // finer is noise
-  const counts = { done, retried, dead, leasesLost, ...(unrecorded > 0 && { unrecorded }), losses };
+  const counts = tally.counts();
   return afterwards(parts, { queue, ...counts, ms, ...end });
 }
 

@@ -128,8 +128,7 @@ class Worker {
     const end = await this.#serve(parts);
     const ms = Math.round(performance.now() - startedAtMs);
     onHost?.runs.worked(ms);
-    const { done, retried, dead, leasesLost, losses } = tally;
-    return afterwards(parts, { queue, done, retried, dead, leasesLost, losses, left: undefined, ms, ...end });
+    return afterwards(parts, { queue, ...tally.counts(), left: undefined, ms, ...end });
   }
 
   /** Serves a queue to the end; what keeps it from that is told once, and tried again. */

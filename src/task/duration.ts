@@ -27,12 +27,18 @@ export const isLongDuration = (text: string): boolean =>
 
 /** Milliseconds of a number (taken as ms) or a duration text. @throws ARGS_INVALID when it is neither. */
 export function durationMs(value: number | string): number {
-  const ms = typeof value === "number" ? value : parseDuration(value);
-  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_DURATION_MS) {
-    throw new MemqError("ARGS_INVALID", `${JSON.stringify(value)} is not a duration (try 60s or 5m)`);
-  }
-  return ms;
+  const ms = typeof value === "string" ? parseDuration(value) : value;
+  // Plain JavaScript can pass anything.
+  if (typeof ms === "number" && ms >= 0 && ms <= MAX_DURATION_MS) return ms;
+  const what = typeof value === "string" ? JSON.stringify(value) : String(value);
+  throw new MemqError("ARGS_INVALID", `${what} is not a duration (try 60s or 5m${hintAt(ms)})`, {
+    next: "Correct the time that is named; the call itself is fine.",
+  });
 }
+
+/** A number that is none has its reason. */
+const hintAt = (ms: unknown): string =>
+  typeof ms === "number" ? ", or a number of ms from 0 to a hundred years: every time ends" : "";
 
 /** A duration for people: the two largest units, `1h 30m`, `12s`, `340ms`. */
 export function formatDuration(ms: number): string {

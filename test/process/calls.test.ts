@@ -103,9 +103,13 @@ describe.each(grounds)("on $name", (ground) => {
         { args: ["echo", "王 'hello'"], stdout: "王 'hello'\n" },
         { args: ["--json-args", "echo", '{"a":[1,null]}'], stdout: '{"a":[1,null]}\n' },
         { args: ["echo"], stdout: "" },
+        {
+          args: ["--json-args", "echo", String.raw`"half \ud83d"`],
+          stdout: String.raw`"half \ud83d"` + "\n",
+        },
       ];
       const commands = calls.map(({ args }) => project.run("publish-task", [...args, "--wait", "30s"]));
-      await published(3);
+      await published(calls.length);
       await project.run("runjobs");
       for (const [at, ended] of (await Promise.all(commands)).entries()) {
         expect(ended).toMatchObject({ code: 0, stdout: calls[at]?.stdout });

@@ -109,6 +109,16 @@ describe("a call", () => {
     expect(await memq.run()).toMatchObject({ queues: [{ done: 1 }] });
   });
 
+  test("whose queue does not answer when the time is over waits no longer", async () => {
+    const broker = await memq.broker();
+    broker.find = () => new Promise(() => undefined);
+    const startedAtMs = performance.now();
+    await expect(memq.call("sum", [1, 100], { wait: 50 })).rejects.toMatchObject(
+      code("WAIT_TIMEOUT", "within 50ms: nobody knows where it is, as its queue does not answer"),
+    );
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+  });
+
   test("whose task is cancelled rejects", async () => {
     const call = memq.call("sum", [1, 2], { key: "k" });
     call.catch(() => undefined);
@@ -122,8 +132,18 @@ describe("a call", () => {
     await expect(memq.call("sum", [1, 2], { wait: 0 })).rejects.toMatchObject(
       code("ARGS_INVALID", "longer than 0"),
     );
+    for (const wait of [Infinity, Number.NaN, -1, "soon"])
+      await expect(memq.call("sum", [1, 2], { wait })).rejects.toMatchObject({
+        ...code(
+          "ARGS_INVALID",
+          `${JSON.stringify(wait) === "null" ? String(wait) : JSON.stringify(wait)} is not a duration`,
+        ),
+        next: "Correct the time that is named; the call itself is fine.",
+      });
     const misspelt = { wiat: 5 } as never;
-    await expect(memq.call("sum", [1, 2], misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
+    await expect(memq.call("sum", [1, 2], misspelt)).rejects.toMatchObject(
+      code("USAGE", 'unknown option "wiat", did you mean "wait"?'),
+    );
     await expect(memq.group().add("sum", [1, 2]).run(misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
     await expect(memq.result("1-1", misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
     for (const id of [undefined, 7, ""] as never[])
@@ -200,6 +220,7 @@ describe("a group", () => {
     const completions = await runFor(memq.group().add("sum", lossy).add("sum", [1, 2]).run());
     expect(completions).toMatchObject([{ error: { code: "ARGS_INVALID" } }, { result: 3 }]);
     expect(completions[0]).not.toHaveProperty("id");
+    expect(JSON.parse(JSON.stringify(completions[0]?.error))).toMatchObject(code("ARGS_INVALID", "NaN"));
   });
 
   test("completes what has not ended in time with an error, and leaves the tasks", async () => {

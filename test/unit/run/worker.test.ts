@@ -202,6 +202,27 @@ describe("work()", () => {
     expect(events.filter(({ kind }) => kind === "unserved")).toHaveLength(1);
   });
 
+  test("reports tasks that ran and whose outcome could not be recorded", async () => {
+    const broker = await memq.broker();
+    broker.settle = () => {
+      stop.now();
+      return Promise.reject(new MemqError("BROKER_UNREACHABLE", "it is away"));
+    };
+    await memq.publish("push", [1]);
+    expect((await work({ queues: ["default"] })).queues).toMatchObject([{ done: 0, unrecorded: 1 }]);
+  });
+
+  test("tells when it has tried to begin with each queue, and which have no handlers that it can use", async () => {
+    await memq.close();
+    memq = await open({ store: folder, queue: { mail: { classname: "Mailer" } } }, { handlers: { Worker } });
+    const begun: (readonly string[])[] = [];
+    const working = work({ onBegun: (lacks) => begun.push(lacks) });
+    await until(() => begun.length > 0);
+    stop.now();
+    await working;
+    expect(begun).toEqual([["mail"]]);
+  });
+
   test("refuses a misspelt option, and those that are of runs only", async () => {
     const wrong = (value: unknown): never => value as never;
     await expect(memq.work(wrong({ maxTask: 1 }))).rejects.toMatchObject({ code: "USAGE" });

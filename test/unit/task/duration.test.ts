@@ -16,6 +16,15 @@ test.each([
   expect(durationMs(text)).toBe(ms);
 });
 
+test.each([Infinity, -1, NaN, 1e18, null, undefined, 5n, true])(
+  "%s is no duration, and is said as it is",
+  (value) => {
+    const given = value as never;
+    expect(() => durationMs(given)).toThrow(expect.objectContaining({ code: "ARGS_INVALID" }));
+    expect(() => durationMs(given)).toThrow(`${String(value)} is not a duration (try 60s or 5m`);
+  },
+);
+
 test.each([
   "",
   " ",

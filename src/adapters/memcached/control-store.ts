@@ -182,7 +182,8 @@ export class ControlStore {
     ]);
     if (lists.some(({ answer }) => answer.kind === "full")) throw this.#full();
     // Whatever the answer is: somebody else may have begun it as well, and only one block stands.
-    await session.ask([{ kind: "add", key: keys.control, value: block }]);
+    const [answer] = await session.ask([{ kind: "add", key: keys.control, value: block }]);
+    if (answer?.kind === "full") throw this.#full();
   }
 
   // What the block named cannot be found without it. A copy stays for a day, for whoever wants to look.

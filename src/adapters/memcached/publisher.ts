@@ -115,6 +115,8 @@ export class Publisher {
       await takeBack(this.#parts, epoch, namesOf(kept));
       return answersOf(parcels.map((parcel) => [parcel, full(this.#parts)]));
     }
+    const refused = entries.filter((_, at) => added[at]?.kind !== "ok");
+    if (refused.length > 0) await this.#waiting.strike(seen, refused);
     return answersOf(parcels.map((parcel, at) => [parcel, this.#refusal(added[at])]));
   }
 

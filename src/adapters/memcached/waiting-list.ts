@@ -14,6 +14,9 @@ const MOST_LIST_BYTES = 65_536; // of appends that the server copies, and of rea
 // Where lists are many, they are longer: the block that names them all stays small.
 const LISTS_PER_DOUBLING = 32;
 
+// Each is an append by somebody else between reading and writing.
+const MOST_STRIKES = 10;
+
 // Of the 62 letters and digits: 2 are one process in 31.
 const LOOKS_UP_TO = "1";
 
@@ -74,6 +77,30 @@ export class WaitingList {
         return this.#refused(seen, name);
       default:
         return "again";
+    }
+  }
+
+  /**
+   * Takes entries back that were appended to the last list of `seen`, or to the one that is last by now. What cannot
+   * be taken back, because somebody has claimed it or there is no memory, is missed by whoever comes by it.
+   */
+  async strike(seen: Seen, entries: readonly string[]): Promise<void> {
+    const latest = this.#parts.control.latest ?? seen;
+    for (const name of new Set([seen, latest].map(({ control }) => lastOf(control[this.#which]).name)))
+      await this.#strikeIn(this.#key(seen, name), entries);
+  }
+
+  /** By version, and each by blanks of its own length: what others know of places in the list stays true. */
+  async #strikeIn(key: string, entries: readonly string[]): Promise<void> {
+    const { session } = this.#parts;
+    for (let tries = 0; tries < MOST_STRIKES; tries++) {
+      const item = await session.get(key);
+      const text = item?.value.toString("latin1") ?? "";
+      const value = struckText(text, new Set(entries));
+      if (item === undefined || value === text) return;
+      const struck = Buffer.from(value, "latin1");
+      const [answer] = await session.ask([{ kind: "replace", key, value: struck, cas: item.cas }]);
+      if (answer?.kind === "ok" || answer?.kind === "full") return;
     }
   }
 
@@ -156,6 +183,12 @@ export class WaitingList {
     return this.#parts.keys.list(seen.control.epoch, name);
   }
 }
+
+const struckText = (text: string, struck: ReadonlySet<string>): string =>
+  text
+    .split(",")
+    .map((entry) => (struck.has(entry) ? " ".repeat(entry.length) : entry))
+    .join(",");
 
 /** Entries as they stand in a list. */
 export const listText = (entries: readonly string[]): string => `${entries.join(",")},`;

@@ -44,6 +44,7 @@ export async function claim(queue: StoredQueue, owner: Owner, request: ClaimRequ
     remember(queue, owner, caught);
     findings.push(...caught.findings);
     const claims = caught.claims.map((item) => item.claim);
+    owner.resume(request.atOnce);
     if (claims.length > 0) return { claims, findings };
     const idle = caught.idle ?? (owner.looksPastNewer ? undefined : { kind: "empty" as const });
     if (idle !== undefined) return { claims, idle, findings };
@@ -115,7 +116,7 @@ function choose(
 function bury(queue: StoredQueue, broken: Selection["broken"]): void {
   for (const { row, reason } of broken) {
     queue.connection.run(
-      "UPDATE task SET state = ?, at = ?, suspect = 0, error = ? WHERE id = ?",
+      "UPDATE task SET state = ?, at = ?, suspect = 0, presumed = 0, error = ? WHERE id = ?",
       STATE.dead,
       queue.clock.now(),
       reason,
@@ -179,8 +180,17 @@ function remember(queue: StoredQueue, owner: Owner, caught: Catch): void {
   if (caught.tenure !== undefined) owner.renewed(caught.tenure);
   else if (owner.tenure !== undefined) owner.lose();
   for (const { claim, row } of caught.claims) {
-    const { receipt, attempt, alone } = claim;
-    owner.hold(receipt, { row: row.id, claimNumber: row.claims + 1, attempt, alone, started: false });
+    owner.hold(claim.receipt, {
+      row: row.id,
+      claimNumber: row.claims + 1,
+      attempt: claim.attempt,
+      alone: claim.alone,
+      started: false,
+      note: undefined,
+      next: undefined,
+      held: true,
+      hasReported: false,
+    });
   }
   for (const row of caught.newer) owner.noteNewer(row);
   owner.passedOver(caught.passedOver ? (owner.passedOverSince ?? queue.clock.now()) : undefined);

@@ -4,14 +4,16 @@ import { createStoreFile } from "./store-folder.ts";
 /**
  * Which tasks an owner has started, for whoever takes over when it dies: a transaction per start would cost
  * more than most tasks do. Written entries outlive the process (not a power cut). Each entry has a place
- * that is used again once its task is settled, so one that is still needed is never overwritten.
+ * that is used again once its tasks are settled, so one that is still needed is never overwritten.
  *
- * An entry is four little-endian 32-bit words: row (low, high), claim number, check.
+ * An entry is four little-endian 32-bit words: row (low, high), claim number, check; or, with another check: first
+ * row (low, high), count of rows, check.
  */
 const WORD_BYTES = 4;
 const ENTRY_BYTES = 4 * WORD_BYTES;
 const WORD = 2 ** 32;
 const CHECK = 0x6d656d71; // a torn or empty entry does not pass for one
+const STRETCH_CHECK = 0x71656d6d;
 
 // Far more than one owner ever holds; a larger file is not ours.
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -20,6 +22,18 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 export interface Flight {
   readonly row: number;
   readonly claimNumber: number;
+}
+
+/** Neighbouring rows, claimed for the first time, of which one after the other is started: nobody knows how far. */
+export interface Stretch {
+  readonly row: number;
+  readonly count: number;
+}
+
+/** What a journal tells. */
+export interface Flights {
+  readonly started: readonly Flight[];
+  readonly maybe: readonly Stretch[];
 }
 
 export class FlightJournal {
@@ -36,19 +50,20 @@ export class FlightJournal {
   }
 
   /**
-   * Notes a start and answers its place; undefined when the disk took only a part of it.
+   * Notes starts and answers the place; undefined when the disk took only a part of it.
    * @throws the file system's error, e.g. when the disk is full.
    */
-  note({ row, claimNumber }: Flight): number | undefined {
+  note(starts: Flight | Stretch): number | undefined {
     const place = this.#free.at(-1) ?? this.#places;
-    encode(this.#entry, row, claimNumber);
+    if ("count" in starts) encode(this.#entry, [starts.row, starts.count], STRETCH_CHECK);
+    else encode(this.#entry, [starts.row, starts.claimNumber], CHECK);
     const written = writeSync(this.#descriptor, this.#entry, 0, ENTRY_BYTES, place * ENTRY_BYTES);
     if (written !== ENTRY_BYTES) return undefined;
     if (this.#free.pop() === undefined) this.#places++;
     return place;
   }
 
-  /** The task at this place is settled. Its entry stays until another needs the place: it says nothing any more. */
+  /** The tasks at this place are settled. Its entry stays until another needs the place: it says nothing any more. */
   free(place: number): void {
     this.#free.push(place);
   }
@@ -60,10 +75,10 @@ export class FlightJournal {
 }
 
 /** What a journal tells; undefined when it cannot be read. No journal: nothing was started. */
-export function readFlights(path: string): readonly Flight[] | undefined {
+export function readFlights(path: string): Flights | undefined {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return [];
+    if (stat === undefined) return { started: [], maybe: [] };
     return stat.isFile() && stat.size <= MAX_FILE_BYTES ? decode(readFileSync(path)) : undefined;
   } catch {
     return undefined; // gone or forbidden: who asks charges what is on record elsewhere
@@ -79,26 +94,29 @@ export function removeFlights(path: string): void {
   }
 }
 
-function encode(entry: Buffer, row: number, claimNumber: number): void {
+function encode(entry: Buffer, [row, number]: readonly [number, number], kind: number): void {
   const low = row % WORD;
   const high = Math.floor(row / WORD);
   entry.writeUInt32LE(low, 0);
   entry.writeUInt32LE(high, WORD_BYTES);
-  entry.writeUInt32LE(claimNumber % WORD, 2 * WORD_BYTES);
-  entry.writeUInt32LE(checkOf(low, high, claimNumber % WORD), 3 * WORD_BYTES);
+  entry.writeUInt32LE(number % WORD, 2 * WORD_BYTES);
+  entry.writeUInt32LE(checkOf([low, high, number % WORD], kind), 3 * WORD_BYTES);
 }
 
-function decode(bytes: Buffer): readonly Flight[] {
-  const flights: Flight[] = [];
+function decode(bytes: Buffer): Flights {
+  const started: Flight[] = [];
+  const maybe: Stretch[] = [];
   for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
     const low = bytes.readUInt32LE(at);
     const high = bytes.readUInt32LE(at + WORD_BYTES);
-    const claimNumber = bytes.readUInt32LE(at + 2 * WORD_BYTES);
-    if (bytes.readUInt32LE(at + 3 * WORD_BYTES) !== checkOf(low, high, claimNumber)) continue;
-    flights.push({ row: high * WORD + low, claimNumber });
+    const number = bytes.readUInt32LE(at + 2 * WORD_BYTES);
+    const check = bytes.readUInt32LE(at + 3 * WORD_BYTES);
+    const row = high * WORD + low;
+    if (check === checkOf([low, high, number], CHECK)) started.push({ row, claimNumber: number });
+    if (check === checkOf([low, high, number], STRETCH_CHECK)) maybe.push({ row, count: number });
   }
-  return flights;
+  return { started, maybe };
 }
 
-const checkOf = (low: number, high: number, claimNumber: number): number =>
-  (low ^ Math.imul(high, 31) ^ Math.imul(claimNumber, 0x9e3779b1) ^ CHECK) >>> 0;
+const checkOf = ([low, high, number]: readonly [number, number, number], kind: number): number =>
+  (low ^ Math.imul(high, 31) ^ Math.imul(number, 0x9e3779b1) ^ kind) >>> 0;

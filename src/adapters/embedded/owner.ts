@@ -1,8 +1,8 @@
 import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
 import { SURROUNDINGS_MS, type Claim } from "../../ports/broker.ts";
 import type { Connection } from "./connection.ts";
-import { FlightJournal } from "./flight-journal.ts";
 import { flightsPath } from "./holder.ts";
+import { StartLog, type Startable } from "./start-log.ts";
 
 /** How this process and others are told apart, and from the dead. */
 export interface Processes {
@@ -13,16 +13,10 @@ export interface Processes {
 }
 
 /** A claim as its owner keeps it. */
-export interface Holding {
-  readonly row: number;
-  readonly claimNumber: number;
+export interface Holding extends Startable {
   readonly attempt: number;
-  readonly alone: boolean;
-  started: boolean;
-  /** Its place in the journal. */
-  place?: number;
   /** It has said how far it is. */
-  hasReported?: true;
+  hasReported: boolean;
 }
 
 /** What is held under one lease. */
@@ -41,7 +35,9 @@ export class Owner {
   readonly #held = new Map<string, Holding>();
   readonly #newer = new Set<number>();
   #tenure: Tenure | undefined;
-  #journal: FlightJournal | undefined;
+  #starts: StartLog | undefined;
+  #atOnce = 1;
+  #lastHeld: Holding | undefined;
   #passedOverSince: number | undefined;
   #timeoutMs: number;
 
@@ -114,26 +110,31 @@ export class Owner {
     this.#tenure = tenure;
   }
 
+  /** To be told in the order of the claims. */
   hold(receipt: string, holding: Holding): void {
+    if (this.#lastHeld !== undefined) this.#lastHeld.next = holding;
+    this.#lastHeld = holding;
     this.#held.set(receipt, holding);
   }
 
   drop(claim: Claim): void {
-    const place = this.holding(claim)?.place;
-    if (place !== undefined) this.#journal?.free(place);
+    const holding = this.holding(claim);
+    if (holding !== undefined) this.#starts?.drop(holding);
     this.#held.delete(claim.receipt);
+  }
+
+  /** It comes back to what it holds, of which it runs so many at a time. Default: as before. */
+  resume(atOnce = this.#atOnce): void {
+    this.#atOnce = atOnce;
+    this.#starts?.resume();
   }
 
   /** Notes a start where it outlives this process. False: it could not. */
   noteStart(holding: Holding): boolean {
     if (this.#tenure === undefined) return false;
     try {
-      this.#journal ??= new FlightJournal(flightsPath(this.#connection, this.#tenure.holder));
-      const place = this.#journal.note(holding);
-      if (place === undefined) return false;
-      holding.place = place;
-      holding.started = true;
-      return true;
+      this.#starts ??= new StartLog(flightsPath(this.#connection, this.#tenure.holder));
+      return this.#starts.start(holding, this.#atOnce);
     } catch {
       return false; // disk full or folder not writable: the start goes on record in the database instead
     }
@@ -142,8 +143,9 @@ export class Owner {
   /** Others have taken over, or it leaves: nothing is held any more. */
   lose(): void {
     this.#held.clear();
-    this.#journal?.close();
-    this.#journal = undefined;
+    this.#lastHeld = undefined;
+    this.#starts?.close();
+    this.#starts = undefined;
     this.#tenure = undefined;
   }
 }

@@ -144,6 +144,8 @@ export const UPGRADES: readonly string[] = [
    ALTER TABLE bulk ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE bulk ADD COLUMN concluded INTEGER NOT NULL DEFAULT 0;
    CREATE INDEX bulk_then ON bulk(queue) WHERE then_body IS NOT NULL AND concluded = 0;`,
+  // An owner that died may have started it.
+  `ALTER TABLE task ADD COLUMN presumed INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /** The version that this memq reads and writes. */

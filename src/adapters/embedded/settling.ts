@@ -39,6 +39,7 @@ export async function settle(
   const known = new Set(endings.map(({ claim }) => claim.receipt));
   const recorded = endings.length > 0 && (await record(queue, owner, endings));
   if (recorded) for (const { claim } of endings) owner.drop(claim);
+  owner.resume();
   return {
     answers: settlements.map(({ claim }) => (recorded && known.delete(claim.receipt) ? "settled" : "lost")),
     retried: recorded && endings.some(({ outcome }) => outcome.kind === "retry"),
@@ -109,7 +110,7 @@ const keptOf = (endings: readonly Ending[]): readonly Kept[] =>
   );
 
 const saidBy = (endings: readonly Ending[]): readonly number[] =>
-  endings.flatMap(({ holding }) => (holding.hasReported === true ? [holding.row] : []));
+  endings.flatMap(({ holding }) => (holding.hasReported ? [holding.row] : []));
 
 /** Puts a task where its outcome wants it; answers the counter that counts it there. */
 function requeue(
@@ -124,7 +125,7 @@ function requeue(
   const { counter, at, error } = placeOf(end.outcome, end.nowMs);
   connection.run(
     `UPDATE task SET state = ?, at = ?, attempts = ?, error = ?, asked_from = ?, holder = NULL, suspect = 0, started = 0,
-       claims = claims + (holder IS NULL)
+       presumed = 0, claims = claims + (holder IS NULL)
      WHERE id = ? AND (holder = ? OR holder IS NULL)`,
     STATE[counter],
     at,

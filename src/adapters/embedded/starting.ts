@@ -6,7 +6,7 @@ import { STATE } from "./schema.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 
 /**
- * Charges an attempt: in the owner's journal, which takes a microsecond, or in the database where the charge
+ * Charges an attempt, and with it one that was presumed, until it ends in an ordinary way: in the owner's journal, which takes a microsecond, or in the database where the charge
  * must outlive more than this process, or where the lease has ended and the store must say whose the task is.
  */
 export function start(
@@ -34,8 +34,8 @@ async function startOnRecord(
     if (!prolong(connection, tenure.holder, lease)) return undefined;
     leaveRanges(connection, tenure.holder, [holding.row]);
     connection.run(
-      `UPDATE task SET attempts = attempts + 1, started = 1, claims = claims + (holder IS NULL), state = ?,
-         holder = ? WHERE id = ? AND (holder = ? OR holder IS NULL) AND started = 0`,
+      `UPDATE task SET attempts = attempts + 1 + presumed, started = 1 + presumed, presumed = 0,
+         claims = claims + (holder IS NULL), state = ?, holder = ? WHERE id = ? AND (holder = ? OR holder IS NULL) AND started = 0`,
       STATE.running,
       tenure.holder,
       holding.row,

@@ -1,6 +1,6 @@
 import type { Liveness, ProcessIdentity } from "../../host/process-identity.ts";
 import type { Connection } from "./connection.ts";
-import { readFlights, removeFlights } from "./flight-journal.ts";
+import { readFlights, removeFlights, type Flight, type Stretch } from "./flight-journal.ts";
 import { dropRanges } from "./held-ranges.ts";
 import { flightsPath, removeHolder } from "./holder.ts";
 import type { Owner } from "./owner.ts";
@@ -80,42 +80,57 @@ const identityOf = (row: HolderRow): ProcessIdentity => ({
 
 /**
  * Puts what an owner held back in its old place. What it had started is charged, and suspect: it may be what
- * ended its holder. A journal that cannot be read charges only what is on record.
+ * ended its holder. What it may have started is suspect as well, and charged when it ends another. A journal that
+ * cannot be read charges only what is on record.
  */
 function takeOver(queue: StoredQueue, holder: number): void {
   const { connection } = queue;
-  const started = JSON.stringify(
-    (readFlights(flightsPath(connection, holder)) ?? []).map(({ row, claimNumber }) => [row, claimNumber]),
-  );
-  connection.run(
-    `UPDATE task SET attempts = attempts + 1, started = 1 WHERE holder = ? AND state = ? AND started = 0
-     AND (id, claims) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
-    holder,
-    STATE.running,
-    started,
-  );
+  const flights = readFlights(flightsPath(connection, holder));
+  charge(connection, holder, flights?.started ?? []);
+  presume(connection, holder, flights?.maybe ?? []);
   const count = connection.run(
-    `UPDATE task SET state = ?, suspect = max(suspect, started), started = 0, holder = NULL
+    `UPDATE task SET state = ?, suspect = max(suspect, min(started, 1)), started = 0, holder = NULL
      WHERE holder = ? AND state = ?`,
     STATE.waiting,
     holder,
     STATE.running,
   );
-  const inRanges = takeOverRanges(connection, holder, started);
+  const inRanges = dropRanges(connection, holder);
   removeHolder(connection, holder);
   queue.count({ running: -count - inRanges, waiting: count + inRanges });
 }
 
-/** The same for what it held in ranges, whose rows it had not touched; answers how many. */
-function takeOverRanges(connection: Connection, holder: number, started: string): number {
+// Of a row that was held in a range nothing else was written.
+const IN_RANGE = "EXISTS (SELECT 1 FROM held_range WHERE holder = ?2 AND task.id BETWEEN first AND last)";
+
+function charge(connection: Connection, holder: number, started: readonly Flight[]): void {
+  if (started.length === 0) return;
+  const flights = JSON.stringify(started.map(({ row, claimNumber }) => [row, claimNumber]));
   connection.run(
-    `UPDATE task SET attempts = attempts + 1, claims = claims + 1, suspect = 1
-     WHERE id IN (SELECT value ->> 0 FROM json_each(?1)) AND +state = ?2
-     AND (id, claims + 1) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
-     AND EXISTS (SELECT 1 FROM held_range WHERE holder = ?3 AND task.id BETWEEN first AND last)`,
-    started,
-    STATE.waiting,
+    `UPDATE task SET attempts = attempts + 1, started = 1 WHERE holder = ?2 AND state = 2 AND started = 0
+     AND (id, claims) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))`,
+    flights,
     holder,
   );
-  return dropRanges(connection, holder);
+  connection.run(
+    `UPDATE task SET attempts = attempts + 1, claims = claims + 1, suspect = 1
+     WHERE id IN (SELECT value ->> 0 FROM json_each(?1)) AND +state = 0
+     AND (id, claims + 1) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND ${IN_RANGE}`,
+    flights,
+    holder,
+  );
+}
+
+/** All of a stretch were claimed for the first time then: what was claimed since is none of it. */
+function presume(connection: Connection, holder: number, maybe: readonly Stretch[]): void {
+  if (maybe.length === 0) return;
+  connection.run(
+    `UPDATE task SET presumed = 1, suspect = 1, claims = claims + (state = 0)
+     WHERE id IN (SELECT task.id FROM json_each(?1) AS stretch CROSS JOIN task
+       ON task.id BETWEEN stretch.value ->> 0 AND stretch.value ->> 1)
+     AND ((+holder = ?2 AND +state = 2 AND claims = 1 AND started = 0)
+       OR (+state = 0 AND claims = 0 AND suspect = 0 AND ${IN_RANGE}))`,
+    JSON.stringify(maybe.map(({ row, count }) => [row, row + count - 1])),
+    holder,
+  );
 }

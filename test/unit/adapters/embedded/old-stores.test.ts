@@ -206,3 +206,19 @@ test("a store of version 7 keeps its bulks, and takes what follows them", async 
   await opened.close();
   rmSync(join(seventh, ".."), { recursive: true });
 });
+
+test("a store of version 8 keeps what was started, and what was not", async () => {
+  const eighth = join(mkdtempSync(join(tmpdir(), "memq-old-")), "store");
+  mkdirSync(eighth);
+  copyFileSync(join(import.meta.dirname, "../../../fixtures/store-v8.db"), join(eighth, "store.db"));
+  const opened = openEmbeddedStore({ folder: eighth });
+  const queue = opened.queue("default", { codec: testCodec });
+  expect(await queue.depth()).toMatchObject({ waiting: 2, running: 3 });
+  const met = await drain(queue);
+  expect(met.map(({ name, attempt, alone }) => [name, attempt, alone])).toEqual([
+    ["a", 2, true],
+    ...["b", "c", "d", "e"].map((name) => [name, 1, false]),
+  ]);
+  await opened.close();
+  rmSync(join(eighth, ".."), { recursive: true });
+});

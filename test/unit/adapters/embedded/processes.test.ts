@@ -156,6 +156,31 @@ describe("owners that are processes", { timeout: 30_000 }, () => {
     expect(await idleOf(owner)).toEqual({ kind: "empty" });
   });
 
+  test("what ends its process among hundreds that take no time is started as often as it may be, and no other more than twice", async () => {
+    const attempts = 3;
+    const others = series("t", 600);
+    await keep(
+      owner,
+      ...[...others.slice(0, 300), "killer", ...others.slice(300)].map((name) => named(name)),
+    );
+    for (let death = 0; death < attempts; death++) {
+      const child = launch("rush", 50, attempts);
+      await ended(child);
+      expect(child.signalCode).toBe("SIGKILL");
+    }
+    await ended(launch("rush", 50, attempts));
+    expect(await idleOf(owner)).toEqual({ kind: "empty" });
+    const ran = readFileSync(join(folder, "..", "ran"), "utf8")
+      .trim()
+      .split("\n");
+    const counts = new Map<unknown, number>();
+    for (const line of ran) counts.set(JSON.parse(line), (counts.get(JSON.parse(line)) ?? 0) + 1);
+    expect(counts.get("killer")).toBe(attempts);
+    counts.delete("killer");
+    expect(counts.size).toBe(600);
+    expect(Math.max(...counts.values())).toBeLessThanOrEqual(2);
+  }, 120_000);
+
   test("processes that publish, drain and are killed at the same time lose nothing", async () => {
     await keep(owner, ...series("early", 100).map((name) => named(name)));
     const publishers = [launch("publish", 200, 1), launch("publish", 600, 20)];

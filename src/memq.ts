@@ -146,7 +146,7 @@ export class Memq {
    */
   async result(id: string, { queue, ...how }: ResultOf = {}): Promise<Json | undefined> {
     const { answerOf } = await import("./calls/answer.ts");
-    return answerOf({ broker: await this.broker(queue), clock: this.#clock }, id, how);
+    return this.#whileOpen(answerOf({ broker: await this.broker(queue), clock: this.#clock }, id, how));
   }
 
   /** Calls that are made at the same time and waited for together: `group().add(…).onComplete(…).run()`. */
@@ -158,7 +158,7 @@ export class Memq {
         clock: this.#clock,
         publisher: await this.#publisher(queue),
       });
-      return runGroup(queueOf, calls, { ...options, tell });
+      return this.#whileOpen(runGroup(queueOf, calls, { ...options, tell }));
     });
   }
 
@@ -233,6 +233,18 @@ export class Memq {
 
   #assertOpen(): void {
     if (this.#isClosed) throw new MemqError("USAGE", "this configuration was closed: open it again");
+  }
+
+  /** Who closes it while somebody waits ends that wait: what it comes to then is no bug. */
+  async #whileOpen<T>(waiting: Promise<T>): Promise<T> {
+    try {
+      return await waiting;
+    } catch (cause) {
+      const isOdd = !(cause instanceof MemqError) || cause.code === "BUG";
+      if (!this.#isClosed || !isOdd) throw cause;
+      const message = "this configuration was closed while a result was waited for; the task is left alone";
+      throw new MemqError("USAGE", message, { cause, next: "Close it when what is waited for has ended." });
+    }
   }
 
   #queueConfigs(names: readonly string[] | undefined): readonly QueueConfig[] {

@@ -10,7 +10,7 @@ import type { Json, TaskRecord } from "../task/task.ts";
 
 /** How to wait for the result of a task. */
 export interface AwaitOptions {
-  /** How long, in ms or as a duration. Default "30s". */
+  /** How long, in ms or as a duration. Default "30s". Within a handler: another consumer has to be there to run it. */
   readonly wait?: number | string;
   /** Told how far the task says it is, when that has changed; looked at four times a second. */
   readonly onProgress?: (progress: Progress) => void;

@@ -17,11 +17,10 @@ import { startWorker, type StartedWorker } from "./worker-process.ts";
 
 /** Keeps workers alive until it is told to end. Runs none of the user's code itself. */
 export async function keepWorkers(session: Session): Promise<number> {
-  const { parsed } = session;
-  const processes = wholeNumber(parsed, "processes", 1) ?? 1;
+  const processes = processesOf(session);
   workOptions(session);
   const sound = chooseSound(session);
-  const post = await takeWorkPost(postOf(sound), { alone: parsed.flag("if-not-running") });
+  const post = await takeWorkPost(postOf(sound), { alone: session.parsed.flag("if-not-running") });
   if (post === undefined) return EXIT.ok;
   try {
     if (sound.fault !== undefined) session.complainOf(sound.fault);
@@ -29,6 +28,16 @@ export async function keepWorkers(session: Session): Promise<number> {
   } finally {
     post.release();
   }
+}
+
+// Each takes some 50 MB and an event loop: more than that is a slip of the hand. A process can run many tasks at a time.
+const MOST_PROCESSES = 512;
+
+function processesOf({ parsed }: Session): number {
+  const processes = wholeNumber(parsed, "processes", 1) ?? 1;
+  if (processes <= MOST_PROCESSES) return processes;
+  const most = `the most is ${String(MOST_PROCESSES)} (--concurrency runs several tasks at a time in each)`;
+  throw new MemqError("USAGE", `--processes ${String(processes)} is too many, ${most}`);
 }
 
 function postOf({ memq, queues, asked }: SoundQueues): Parameters<typeof takeWorkPost>[0] {

@@ -42,6 +42,8 @@ export type ReloadEnd = "replaced" | "unfit" | "overtaken";
 
 // A handler file has half a minute to load, and says so itself when that was too little.
 const MOST_BEGINNING_MS = 45_000;
+// The first begins alone, to see whether it can.
+const MOST_STARTING = 4;
 // What runs is handed back after ten seconds, and handlers have ten to close; whoever needs longer hangs.
 const MOST_ENDING_MS = 35_000;
 
@@ -87,10 +89,20 @@ export class Supervisor {
   async run(): Promise<number> {
     const [first, ...others] = this.#posts;
     if (first !== undefined) await this.#settled(this.#fill(first));
-    if (!this.#over.signal.aborted) for (const post of others) this.#fill(post);
+    const waiting = others.values();
+    // Each takes a processor for a while: all at once they would stand in each other's way.
+    const starts = Array.from({ length: MOST_STARTING }, () => this.#startInTurn(waiting));
     await this.#untilOver();
+    await Promise.all(starts);
     await this.#untilGone();
     return this.#exit;
+  }
+
+  async #startInTurn(posts: Iterable<Post>): Promise<void> {
+    for (const post of posts) {
+      if (this.#over.signal.aborted) return;
+      await this.#settled(this.#fill(post));
+    }
   }
 
   /**
@@ -107,7 +119,7 @@ export class Supervisor {
   /** No worker is replaced any more; those that live hand back what they do not finish, and end. */
   end(): void {
     this.#over.abort();
-    for (const worker of this.#alive) worker.stop();
+    for (const worker of this.#alive) this.#stop(worker);
   }
 
   /** Ends them at once. What they ran counts as started. */
@@ -145,6 +157,12 @@ export class Supervisor {
     if (!this.#working.has(successor)) await Promise.race([ended, late]);
     isDecided.abort();
     return this.#working.has(successor) && lacking?.every((queue) => lacks.includes(queue)) === true;
+  }
+
+  /** One that has not come to work has nothing to hand back, and may take long to hear it. */
+  #stop(worker: WorkerProcess): void {
+    if (this.#working.has(worker)) worker.stop();
+    else worker.kill();
   }
 
   /** One that never came to work has nothing to finish, and may hang. */

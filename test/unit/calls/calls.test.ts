@@ -119,6 +119,22 @@ describe("a call", () => {
     expect(performance.now() - startedAtMs).toBeLessThan(10_000);
   });
 
+  test("that waits when the configuration is closed rejects, and so does a group", async () => {
+    const closed = { ...code("USAGE", "was closed while a result was waited for") };
+    const call = memq.call("sum", [1, 2], { wait: "20s" });
+    const group = memq.group().add("sum", [1, 3]).run({ wait: "20s" });
+    const ended = Promise.all([
+      expect(call).rejects.toMatchObject(closed),
+      expect(group).rejects.toMatchObject(closed),
+    ]);
+    const broker = await memq.broker();
+    await expect.poll(async () => (await broker.depth()).waiting).toBe(2);
+    await memq.close();
+    await ended;
+    memq = await opened();
+    expect(await (await memq.broker()).depth()).toMatchObject({ waiting: 2 });
+  });
+
   test("whose task is cancelled rejects", async () => {
     const call = memq.call("sum", [1, 2], { key: "k" });
     call.catch(() => undefined);

@@ -89,6 +89,23 @@ test("one that dies is replaced after a second, and a row of deaths is told once
   expect(said).toEqual(["worker 1 ended (SIGKILL), another one takes its place"]);
 });
 
+test("four begin at a time, the first alone, and those that have not begun are ended at once", async () => {
+  begin(9);
+  await actor(0);
+  await clock.advance(10);
+  expect(actors).toHaveLength(1);
+  actors[0]?.getReady();
+  await actor(4);
+  await clock.advance(10);
+  expect(actors).toHaveLength(5);
+  actors[3]?.getReady();
+  await actor(5);
+  supervisor.end();
+  expect(actors.map(({ asked }) => asked.join())).toEqual(["stop", "kill", "kill", "stop", "kill", "kill"]);
+  expect(await running).toBe(0);
+  expect(actors).toHaveLength(6);
+});
+
 test("one that leaves by itself is replaced at once, and its end is no news", async () => {
   begin(1);
   await allReady(1);

@@ -64,7 +64,7 @@ const check = (): ReturnType<typeof checkList> =>
   checkList(new Map([...server.items].map(([key, { value }]) => [key, value])), "q");
 
 const RECORD = /^mq:q:\w{8}:b\w+/; // an epoch may begin with a b
-const BUCKET = /:d\d/;
+const BUCKET = /:\w{8}:d\d/;
 const readsRecord = ({ kind, key }: Operation): boolean => kind === "delete" && RECORD.test(key);
 
 describe("purging", () => {

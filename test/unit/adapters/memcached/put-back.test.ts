@@ -29,7 +29,7 @@ const openOn = (wire: Wire): Broker =>
 function whenListed(deed: () => Promise<void>): Wire {
   const wire = server.wire();
   let done = false;
-  const lists = ({ kind, key }: Operation): boolean => kind === "append" && key.includes(":l");
+  const lists = ({ kind, key }: Operation): boolean => kind === "append" && /:\w{8}:l/.test(key);
   return {
     ...wire,
     batch: async (operations) => {

@@ -10,6 +10,7 @@ import { encodeResult } from "../../../../src/task/result.ts";
 import { FakeMemcached } from "../../../servers/fake-memcached.ts";
 
 const FOR_MS = 3_600_000;
+const RECORD = /:\w{8}:b/; // an epoch may begin with a b
 let memory: string;
 let server: FakeMemcached;
 let nowMs: number;
@@ -92,7 +93,7 @@ describe("what an owner leaves that dies before its task's record is gone", () =
   test("is no result: the task is run again, and its result takes the place", async () => {
     const victim = open(
       2,
-      dyingWire(({ kind, key }) => kind === "delete" && key.includes(":b")),
+      dyingWire(({ kind, key }) => kind === "delete" && RECORD.test(key)),
     );
     const claim = await publishedAndStarted(victim);
     void victim.settle([ending(claim, "of the dead")]);

@@ -44,7 +44,7 @@ const drafts = (count: number, dueAt: number, more: Partial<Draft> = {}): readon
 
 /** Throws buckets away, and everything that they name. */
 function evict(isGone: (key: string) => boolean = () => true): void {
-  const buckets = [...server.items.keys()].filter((key) => /:d\d+/.test(key) && isGone(key));
+  const buckets = [...server.items.keys()].filter((key) => /:\w{8}:d\d+/.test(key) && isGone(key));
   expect(buckets).not.toEqual([]);
   for (const key of buckets) server.evict(key);
 }
@@ -107,7 +107,7 @@ describe("a bucket of delayed tasks that the server has thrown away", () => {
   test("in part is told in part", async () => {
     const owner = open("one", { bucketBytes: 60 });
     for (let batch = 0; batch < 4; batch++) await owner.publish(drafts(10, now + HOUR_MS));
-    const parts = [...server.items.keys()].filter((key) => /:d\d+\./.test(key));
+    const parts = [...server.items.keys()].filter((key) => /:\w{8}:d\d+\./.test(key));
     evict((key) => key === parts[0]);
     now += HOUR_MS;
     const { ran, losses } = await run(owner);

@@ -25,16 +25,17 @@ export async function encodeDrafts(
   const now = clock.now();
   const isLater = ({ dueAt = 0 }: Draft): boolean => dueAt > now;
   if (drafts.some(isLater)) await time.known();
-  return drafts.flatMap((draft, place): Encoded[] => {
+  const encoded: Encoded[] = [];
+  for (const [place, draft] of drafts.entries()) {
     try {
       const due = isLater(draft) ? time.notBefore(draft.dueAt ?? 0) : 0;
-      return [{ place, draft, body: codec.encode(draft), due }];
+      encoded.push({ place, draft, body: codec.encode(draft), due });
     } catch (error) {
       if (!(error instanceof MemqError)) throw error;
       answers[place] = { kind: "refused", code: error.code, reason: error.message };
-      return [];
     }
-  });
+  }
+  return encoded;
 }
 
 /** A group of drafts under a name that nobody else uses. */

@@ -229,6 +229,17 @@ describe("stored bytes", () => {
     expect(codec.open("1", 0, objects)).toMatchObject({ kind: "broken" });
   });
 
+  test("are the text that JSON gives, whatever letters a call has", () => {
+    const unit = fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 0x80 }));
+    const text = fc.array(unit, { maxLength: 20 }).map((units) => String.fromCharCode(...units));
+    const args = fc.oneof(fc.array(text), fc.array(fc.oneof(text, fc.integer(), fc.constant(null))));
+    fc.assert(
+      fc.property(text, args, (method, values) => {
+        expect(codec.encode({ method, args: values })).toBe(JSON.stringify({ v: 1, m: method, a: values }));
+      }),
+    );
+  });
+
   test("say version 1 but where a result is waited for, which older processes would not keep", () => {
     const call = { method: "sum", args: [1, 2] };
     expect(codec.encode(call)).toBe('{"v":1,"m":"sum","a":[1,2]}');

@@ -92,9 +92,10 @@ function run(parts: AttemptParts, claim: Claim, plan: Plan): number | Promise<nu
   const dispatched = parts.dispatcher.dispatch(claim, plan.target, plan.timeoutMs);
   const ending = "kind" in dispatched.ending ? dispatched.ending : parts.underWay.watch(dispatched);
   return proceed(ending, (ended) => {
-    const ms = performance.now() - startedAtMs;
+    const endedAtMs = performance.now();
+    const ms = endedAtMs - startedAtMs;
     survived?.();
-    return proceed(end(parts, claim, { ending: ended, plan, ms }), () => ms);
+    return proceed(end(parts, claim, { ending: ended, plan, ms, endedAtMs }), () => ms);
   });
 }
 
@@ -106,16 +107,21 @@ interface Ended {
   readonly ending: Ending;
   readonly plan: Plan;
   readonly ms: number;
+  readonly endedAtMs: number;
 }
 
-function end(parts: AttemptParts, claim: Claim, { ending, plan, ms }: Ended): Promise<void> | undefined {
+function end(
+  parts: AttemptParts,
+  claim: Claim,
+  { ending, plan, ms, endedAtMs }: Ended,
+): Promise<void> | undefined {
   if (ending.kind === "threw") return fail(parts, claim, { thrown: ending.thrown, policy: plan.policy });
   const { task } = claim;
   // What JSON cannot carry is nobody's loss here: the value is only shown.
   const event = { kind: "done", queue: parts.broker.queue, task, ms, result: ending.value as Json } as const;
   const keep = keepOf(claim, { value: ending.value, ms }, parts);
   const recorded = { claim, outcome: DONE, event, ...(keep && { keep }) };
-  return parts.settler.add(recorded, plan.atOnce || ms >= GROUPED_UP_TO_MS);
+  return parts.settler.add(recorded, plan.atOnce || ms >= GROUPED_UP_TO_MS, endedAtMs);
 }
 
 interface Failed {

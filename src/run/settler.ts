@@ -34,12 +34,13 @@ export class Settler {
 
   /**
    * Records an outcome. Undefined while the group may still grow, else a promise until it is settled.
-   * `atOnce`: do not group it.
+   * `atOnce`: do not group it. `nowMs`: by the clock of performance.now, where that was just looked at.
    */
-  add(recorded: Recorded, atOnce: boolean): Promise<void> | undefined {
-    if (this.#pending.push(recorded) === 1) this.#begin();
+  add(recorded: Recorded, atOnce: boolean, nowMs = performance.now()): Promise<void> | undefined {
+    if (this.#pending.push(recorded) === 1) this.#begin(nowMs);
     if (atOnce) return this.flush();
-    return this.#pending.length < GROUP_LIMIT && !this.#isOld() ? undefined : this.#handOver();
+    const isOld = nowMs - this.#oldestAtMs >= GROUP_MS;
+    return this.#pending.length < GROUP_LIMIT && !isOld ? undefined : this.#handOver();
   }
 
   /** A group is on its way while the next tasks run; no more than one is. */
@@ -58,15 +59,11 @@ export class Settler {
   }
 
   /** A group must not wait for a slow task that comes after it. */
-  #begin(): void {
-    this.#oldestAtMs = performance.now();
+  #begin(nowMs: number): void {
+    this.#oldestAtMs = nowMs;
     this.#timer = setTimeout(() => {
       this.flush().catch(this.#parts.onFailure);
     }, GROUP_MS);
-  }
-
-  #isOld(): boolean {
-    return performance.now() - this.#oldestAtMs >= GROUP_MS;
   }
 
   async #settlePending(): Promise<void> {

@@ -2,6 +2,7 @@
 const FAST_MS = 0.5;
 const LONGEST_GAP_MS = 10; // one slow task among fast ones is forgotten soon
 const WEIGHT = 0.2;
+const MEASURED_OF_FAST = 8; // one in so many tells as much, and two looks at the clock take as long as a no-op
 
 /**
  * How fast tasks are started, and so whether each start is put on record first. Then it is known exactly what a
@@ -34,14 +35,19 @@ export class Pace {
   }
 
   /** It was answered: what happens from now on is not this broker's doing. @param started how many are by now */
-  answered(started: number): void {
+  answered(started: () => number): void {
+    this.#lastAt = undefined;
+    if (this.#isFast && this.#starts % MEASURED_OF_FAST > 0) return;
     this.#lastAt = this.#now();
-    this.#peak = Math.max(this.#peak, started);
+    this.#peak = Math.max(this.#peak, started());
   }
 
   /** How many tasks the next stake may start without a mark; 0: none. */
   loose(atOnce: number): number {
-    const isFast = this.#starts >= this.#leastStarts && this.#gapMs < FAST_MS;
-    return isFast ? Math.max(atOnce, 2 * this.#peak) : 0;
+    return this.#isFast ? Math.max(atOnce, 2 * this.#peak) : 0;
+  }
+
+  get #isFast(): boolean {
+    return this.#starts >= this.#leastStarts && this.#gapMs < FAST_MS;
   }
 }

@@ -70,7 +70,7 @@ export class Starter {
 
   #startLoose(task: HeldTask): Started {
     task.record.start(task, true);
-    this.#pace.answered(this.#around.started());
+    this.#pace.answered(this.#around.started);
     return "started";
   }
 
@@ -83,7 +83,7 @@ export class Starter {
       return this.#mark(task);
     });
     if (started !== "started") task.record.letGo(task);
-    this.#pace.answered(this.#around.started());
+    this.#pace.answered(this.#around.started);
     return started;
   }
 

@@ -255,7 +255,7 @@ describe("pace", () => {
     for (let start = 0; start < starts; start++) {
       now += gapMs;
       pace.asked();
-      pace.answered(3);
+      pace.answered(() => 3);
     }
     return pace;
   };

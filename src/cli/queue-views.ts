@@ -1,5 +1,6 @@
 import type { QueueConfig } from "../config/config.ts";
 import { ticksOf } from "../cron/ticks.ts";
+import type { Consumers } from "../doctor/consumers.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { QueueWorkers } from "../host/queue-workers.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
@@ -48,6 +49,21 @@ type Memory = Pick<QueueView, "records" | "working" | "workers" | "lastRunAt">;
 export function toldLosses(queue: QueueConfig): readonly string[] {
   const nowMs = Date.now();
   return lossesToldIn(memoryOf(queue, nowMs)?.records ?? [], nowMs);
+}
+
+/** Who takes its tasks here; undefined: this host's memory may not be read. */
+export function consumersOf(
+  queue: QueueConfig,
+  every: readonly (number | string)[],
+  nowMs: number,
+): Consumers | undefined {
+  const memory = memoryOf(queue, nowMs);
+  if (memory === undefined) return undefined;
+  const { working, lastRunAt } = memory;
+  const workers = new QueueWorkers({ storePath: queue.storePath, queue: queue.name });
+  const names = (holders: readonly { readonly name: string }[]): readonly string[] =>
+    holders.map(({ name }) => name);
+  return { workers: names(workers.living()), stuck: names(workers.stuck()), working, every, lastRunAt };
 }
 
 function memoryOf({ name, storePath }: QueueConfig, nowMs: number): Memory | undefined {

@@ -2,6 +2,7 @@ import type { QueueConfig } from "../config/config.ts";
 import { MemqError } from "../errors.ts";
 import type { Examiner, Memq } from "../memq.ts";
 import type { FolderExamination } from "../ports/examination.ts";
+import { judgeConsumers, type Consumers } from "./consumers.ts";
 import { judgeFolder, judgeStore } from "./folder.ts";
 import { judgeNode, judgeSqlite } from "./machine.ts";
 import { judgeHandlers, judgeLog, judgeSecret } from "./queue-settings.ts";
@@ -18,6 +19,8 @@ export interface Patient {
   readonly logFault: (path: string) => string | undefined;
   /** The losses that runs of this host have told of lately, for people. */
   readonly toldLosses: (queue: QueueConfig) => readonly string[];
+  /** Who takes the queue's tasks on this host. Undefined: this host may not tell. */
+  readonly consumers: (queue: QueueConfig) => Promise<Consumers | undefined>;
   /** Ms since 1970. */
   readonly now: () => number;
 }
@@ -25,12 +28,13 @@ export interface Patient {
 /** Looks everything over that the queues need. Changes nothing in a queue, and ends with what it found, whatever that is. */
 export async function diagnose(patient: Patient): Promise<readonly Diagnosis[]> {
   const { queues, examiner, now } = patient;
+  // First: what is opened later leaves files of its own.
+  const folders = await diagnoseFolders(patient);
   const servers = await Promise.all(serversOf(queues).map((group) => diagnoseServer(group, examiner, now)));
   const traces = new Map(servers.flatMap((server) => [...server.traces]));
   const found: Diagnosis[] = [];
   // One after the other: the handlers of a queue are somebody's code, and may mind being loaded side by side.
   for (const queue of queues) found.push(await diagnoseQueue(queue, patient, traces.get(queue.name)));
-  const folders = await diagnoseFolders(patient);
   return [...found, ...servers.map(({ diagnosis }) => diagnosis), ...folders];
 }
 
@@ -47,15 +51,17 @@ export async function diagnoseMachine(
 
 async function diagnoseQueue(
   queue: QueueConfig,
-  { memq, logFault, toldLosses }: Patient,
+  patient: Patient,
   trace: Verdict | undefined,
 ): Promise<Diagnosis> {
+  const { memq, logFault, toldLosses } = patient;
   const log = queue.log === undefined ? undefined : judgeLog(queue.log, logFault(queue.log));
   const verdicts = [
     await handlers(queue, memq),
     judgeSecret(queue.secret),
     log,
     trace && withTold(trace, toldLosses(queue)),
+    ...(await consumers(queue, patient)),
   ];
   return { about: `queue ${queue.name}`, verdicts: verdicts.flatMap((verdict) => verdict ?? []) };
 }
@@ -65,6 +71,18 @@ async function handlers({ name }: QueueConfig, memq: Memq): Promise<Verdict> {
   if (registry instanceof MemqError) return failed("handlers", registry.code, registry.message);
   const classes = registry.classNames.map((name) => ({ name, methods: registry.methods(name).length }));
   return judgeHandlers(classes);
+}
+
+async function consumers(queue: QueueConfig, patient: Patient): Promise<readonly Verdict[]> {
+  const { memq, examiner, now } = patient;
+  const known = await patient.consumers(queue);
+  if (known === undefined) return [];
+  const depth = await attempted(async () => {
+    // To open a store that is not there would make it.
+    const isThere = queue.server !== undefined || (await examiner.folder(queue.storePath)).hasStore;
+    return isThere ? (await memq.broker(queue.name)).depth() : undefined;
+  });
+  return judgeConsumers(known, depth instanceof MemqError ? undefined : depth, now());
 }
 
 async function diagnoseFolders({ queues, memq, examiner }: Patient): Promise<readonly Diagnosis[]> {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { makeGroupFolder } from "./group-file.ts";
+import { nameOf, thisProcess } from "./process-identity.ts";
 import type { QueueOnHost } from "./queue-on-host.ts";
 import { realmName, sweepOldRealms } from "./realm.ts";
 import { postSlot, slotHolders, type RunSlot, type SlotHolder } from "./run-slots.ts";
@@ -30,6 +31,16 @@ export class QueueWorkers {
   /** Those that live. */
   living(): readonly SlotHolder[] {
     return slotHolders(this.#path);
+  }
+
+  /** Those of them that a handler blocks for longer than they said. */
+  stuck(): readonly SlotHolder[] {
+    const folder = new SlotFolder(this.#path);
+    const names = folder
+      .tickets()
+      .filter(isStuck(folder))
+      .map(({ pid }) => nameOf({ ...thisProcess(), pid }));
+    return this.living().filter(({ name }) => names.includes(name));
   }
 
   /**

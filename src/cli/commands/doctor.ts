@@ -1,5 +1,7 @@
+import type { QueueConfig } from "../../config/config.ts";
 import { describeFault } from "../../config/fault.ts";
 import { inspectConfig } from "../../config/load.ts";
+import type { Consumers } from "../../doctor/consumers.ts";
 import { judgeConfiguration } from "../../doctor/configuration.ts";
 import { diagnose, diagnoseMachine } from "../../doctor/diagnosis.ts";
 import { exitOf, failed, type Diagnosis } from "../../doctor/verdict.ts";
@@ -10,7 +12,7 @@ import { configPlace } from "../configuration.ts";
 import { diagnosisJson, diagnosisLines, summaryLine } from "../doctor-lines.ts";
 import { mindLateStrays } from "../late-strays.ts";
 import { assertNoWords } from "../options.ts";
-import { toldLosses } from "../queue-views.ts";
+import { cadenceReader, consumersOf, toldLosses } from "../queue-views.ts";
 import type { Session } from "../shell.ts";
 
 /** `memq doctor`: looks over what the queues need, and says what to do about what is wrong. */
@@ -42,11 +44,11 @@ async function lookOver(session: Session): Promise<readonly Diagnosis[]> {
   // Handlers that read files when they are loaded find them as in a run.
   process.chdir(sound.memq.config.folder);
   mindLateStrays(session);
-  return [
-    machine,
-    read,
-    ...(await diagnose({ ...sound, examiner, logFault, toldLosses, now: () => Date.now() })),
-  ];
+  const everyOf = cadenceReader(session.io.env, sound.memq.config.file);
+  const consumers = async (queue: QueueConfig): Promise<Consumers | undefined> =>
+    consumersOf(queue, await everyOf(queue), Date.now());
+  const patient = { ...sound, examiner, logFault, toldLosses, consumers, now: () => Date.now() };
+  return [machine, read, ...(await diagnose(patient))];
 }
 
 function readConfiguration({ parsed, io }: Session): Diagnosis {

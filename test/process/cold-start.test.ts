@@ -8,7 +8,8 @@ import { makeProject, type Project } from "../servers/project.ts";
 const root = join(import.meta.dirname, "../..");
 const HANDLER = "export default class Worker { push() {} }\n";
 
-// Said by the process itself as it ends: the modules of Node it took, and the code of ours that it ran.
+// Said by the process itself as it ends: the modules of Node it took, the code of ours that it ran, and which of its
+// streams it opened.
 const WITNESS = `
   const { Session } = require("node:inspector");
   const session = new Session();
@@ -16,9 +17,15 @@ const WITNESS = `
   session.connect();
   session.on("Debugger.scriptParsed", ({ params }) => urls.push(params.url));
   session.post("Debugger.enable");
+  const opened = [];
+  for (const name of ["stdin", "stdout", "stderr"]) {
+    const real = Object.getOwnPropertyDescriptor(process, name);
+    const get = () => (opened.push(name), real.get.call(process));
+    Object.defineProperty(process, name, { ...real, get });
+  }
   process.on("exit", () => {
     const { writeFileSync } = require("node:fs");
-    writeFileSync(process.env.WITNESSED, JSON.stringify({ urls, builtin: process.moduleLoadList }));
+    writeFileSync(process.env.WITNESSED, JSON.stringify({ urls, opened, builtin: process.moduleLoadList }));
   });
 `;
 
@@ -28,6 +35,8 @@ interface Loaded {
   /** Source modules and packages whose code those files hold. */
   readonly modules: readonly string[];
   readonly builtin: readonly string[];
+  /** Of "stdin", "stdout" and "stderr": each takes milliseconds to open. */
+  readonly opened: readonly string[];
 }
 
 /** What one command loads, from its start to its end. */
@@ -40,8 +49,9 @@ function loadedBy(project: Project, command: string, args: readonly string[] = [
     env: { PATH: process.env["PATH"], HOME: project.folder, WITNESSED: witnessed },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const { urls, builtin } = JSON.parse(readFileSync(witnessed, "utf8")) as {
+  const { urls, opened, builtin } = JSON.parse(readFileSync(witnessed, "utf8")) as {
     urls: string[];
+    opened: string[];
     builtin: string[];
   };
   const paths = urls.filter((url) => url.includes("/dist/bin/")).map((url) => new URL(url).pathname);
@@ -49,6 +59,7 @@ function loadedBy(project: Project, command: string, args: readonly string[] = [
     files: paths.map((path) => /([^/]+?)(?:-[A-Z0-9]{8})?\.c?js$/.exec(path)?.[1] ?? path),
     modules: paths.flatMap(modulesIn),
     builtin: builtin.map((name) => name.replace("NativeModule ", "")),
+    opened,
   };
 }
 
@@ -76,6 +87,7 @@ describe("on the embedded store", () => {
     expect(under(loaded, "src/schedule/")).toEqual([]);
     expect(packagesOf(loaded)).toEqual(["ini"]);
     expect(costly(loaded)).toEqual([]);
+    expect(loaded.opened).toEqual([]);
   });
 
   test("an empty run loads the core, the run and the store, and no calendar", () => {
@@ -86,6 +98,7 @@ describe("on the embedded store", () => {
     expect(under(loaded, "src/schedule/")).toEqual([]);
     expect(packagesOf(loaded)).toEqual(["ini"]);
     expect(costly(loaded)).toEqual([]);
+    expect(loaded.opened).toEqual([]);
   });
 });
 
@@ -111,6 +124,7 @@ describe.skipIf(noMemcached !== undefined)("on memcached", () => {
     expect(under(loaded, "node_modules/memjs/")).not.toContain("node_modules/memjs/lib/memjs/memjs.js");
     expect(packagesOf(loaded)).toEqual(["ini", "memjs"]);
     expect(costly(loaded)).toEqual([]);
+    expect(loaded.opened).toEqual([]);
   });
 
   test("an empty run loads nothing of the embedded store", () => {
@@ -119,6 +133,7 @@ describe.skipIf(noMemcached !== undefined)("on memcached", () => {
     expect(loaded.files).toEqual(["launch", "runjobs", "chunk", "chunk", "run", "memcached", "chunk"]);
     expect(under(loaded, "src/adapters/embedded/")).toEqual([]);
     expect(costly(loaded)).toEqual([]);
+    expect(loaded.opened).toEqual([]);
   });
 });
 

@@ -59,7 +59,7 @@ class MemjsWire implements Wire {
 
   close(): void {
     this.#closed = true;
-    this.#connection?.end(unreachable(this.server, "this process closed the connection"));
+    this.#connection?.close(unreachable(this.server, "this process closed the connection"));
     this.#connection = undefined;
   }
 

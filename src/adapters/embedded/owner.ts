@@ -117,10 +117,11 @@ export class Owner {
     this.#held.set(receipt, holding);
   }
 
-  drop(claim: Claim): void {
+  /** False: it was not held. */
+  drop(claim: Claim): boolean {
     const holding = this.holding(claim);
     if (holding !== undefined) this.#starts?.drop(holding);
-    this.#held.delete(claim.receipt);
+    return this.#held.delete(claim.receipt);
   }
 
   /** It comes back to what it holds, of which it runs so many at a time. Default: as before. */

@@ -1,4 +1,4 @@
-import type { Claim, Settled, Settlement } from "../../ports/broker.ts";
+import type { Settled, Settlement } from "../../ports/broker.ts";
 import type { Keep } from "../../ports/results.ts";
 import type { Outcome } from "../../task/outcome.ts";
 import type { Connection } from "./connection.ts";
@@ -16,7 +16,6 @@ const MAX_ERROR_CHARS = 4_096;
 
 interface Ending {
   readonly holding: Holding;
-  readonly claim: Claim;
   readonly outcome: Outcome;
   readonly keep: Keep | undefined;
 }
@@ -36,12 +35,12 @@ export async function settle(
   settlements: readonly Settlement[],
 ): Promise<SettleReport> {
   const endings = endingsOf(owner, settlements);
-  const known = new Set(endings.map(({ claim }) => claim.receipt));
   const recorded = endings.length > 0 && (await record(queue, owner, endings));
-  if (recorded) for (const { claim } of endings) owner.drop(claim);
+  // Dropped once, it is not held a second time.
+  const answers = settlements.map(({ claim }) => (recorded && owner.drop(claim) ? "settled" : "lost"));
   owner.resume();
   return {
-    answers: settlements.map(({ claim }) => (recorded && known.delete(claim.receipt) ? "settled" : "lost")),
+    answers,
     retried: recorded && endings.some(({ outcome }) => outcome.kind === "retry"),
     ended: recorded && endings.some(({ outcome, keep }) => outcome.kind === "dead" || keep !== undefined),
   };
@@ -49,13 +48,15 @@ export async function settle(
 
 /** What this owner still holds; a claim that is settled twice counts once. */
 function endingsOf(owner: Owner, settlements: readonly Settlement[]): readonly Ending[] {
-  const endings = new Map<string, Ending>();
+  const endings: Ending[] = [];
+  const ending = new Set<Holding>();
   for (const { claim, outcome, keep } of settlements) {
     const holding = owner.holding(claim);
-    if (holding === undefined || endings.has(claim.receipt)) continue;
-    endings.set(claim.receipt, { holding, claim, outcome, keep });
+    if (holding === undefined || ending.has(holding)) continue;
+    ending.add(holding);
+    endings.push({ holding, outcome, keep });
   }
-  return [...endings.values()];
+  return endings;
 }
 
 /** False: others have taken over what this owner held. */
@@ -79,18 +80,46 @@ function finish(queue: StoredQueue, holder: number, endings: readonly Ending[]):
   const { connection, clock } = queue;
   const nowMs = clock.now();
   const change = { waiting: 0, delayed: 0, dead: 0 };
-  const done: number[] = [];
-  const back: number[] = [];
-  for (const { holding, outcome } of endings) (outcome.kind === "done" ? done : back).push(holding.row);
-  if (back.length > 0) leaveRanges(connection, holder, back);
-  for (const { holding, outcome } of endings) {
-    if (outcome.kind !== "done") change[requeue(queue, holding, { holder, outcome, nowMs })]++;
-  }
+  const { done, back, kept, said } = sorted(endings);
+  if (back.length > 0)
+    leaveRanges(
+      connection,
+      holder,
+      back.map(({ holding }) => holding.row),
+    );
+  for (const { holding, outcome } of back) change[requeue(queue, holding, { holder, outcome, nowMs })]++;
   remove(connection, holder, done);
   dropEmptyRanges(connection, holder);
   queue.count({ ...change, running: -endings.length });
-  keepResults(queue, keptOf(endings), nowMs);
-  forgetProgress(queue, saidBy(endings));
+  keepResults(queue, kept, nowMs);
+  forgetProgress(queue, said);
+}
+
+/** What is to be done about endings, each kind in its order. */
+interface Sorted {
+  readonly done: readonly number[];
+  readonly back: readonly { readonly holding: Holding; readonly outcome: Undone }[];
+  readonly kept: readonly Kept[];
+  readonly said: readonly number[];
+}
+
+type Undone = Exclude<Outcome, { kind: "done" }>;
+
+function sorted(endings: readonly Ending[]): Sorted {
+  const done: number[] = [];
+  const back: { holding: Holding; outcome: Undone }[] = [];
+  const kept: Kept[] = [];
+  const said: number[] = [];
+  for (const { holding, outcome, keep } of endings) {
+    if (holding.hasReported) said.push(holding.row);
+    if (outcome.kind !== "done") {
+      back.push({ holding, outcome });
+      continue;
+    }
+    done.push(holding.row);
+    if (keep !== undefined) kept.push({ row: holding.row, keep });
+  }
+  return { done, back, kept, said };
 }
 
 function remove(connection: Connection, holder: number, rows: readonly number[]): void {
@@ -104,21 +133,13 @@ function remove(connection: Connection, holder: number, rows: readonly number[])
   }
 }
 
-const keptOf = (endings: readonly Ending[]): readonly Kept[] =>
-  endings.flatMap(({ holding, outcome, keep }) =>
-    outcome.kind === "done" && keep !== undefined ? [{ row: holding.row, keep }] : [],
-  );
-
-const saidBy = (endings: readonly Ending[]): readonly number[] =>
-  endings.flatMap(({ holding }) => (holding.hasReported ? [holding.row] : []));
-
 /** Puts a task where its outcome wants it; answers the counter that counts it there. */
 function requeue(
   { connection }: StoredQueue,
   holding: Holding,
   end: {
     readonly holder: number;
-    readonly outcome: Exclude<Outcome, { kind: "done" }>;
+    readonly outcome: Undone;
     readonly nowMs: number;
   },
 ): "waiting" | "delayed" | "dead" {
@@ -139,7 +160,7 @@ function requeue(
 }
 
 function placeOf(
-  outcome: Exclude<Outcome, { kind: "done" }>,
+  outcome: Undone,
   nowMs: number,
 ): { readonly counter: "waiting" | "delayed" | "dead"; readonly at: number; readonly error: string } {
   if (outcome.kind === "dead") return { counter: "dead", at: nowMs, error: outcome.reason };

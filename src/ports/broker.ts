@@ -101,6 +101,8 @@ export interface Capabilities {
   readonly delay: boolean;
   readonly keys: boolean;
   readonly list: boolean;
+  /** The most drafts in one publish. Default MAX_BATCH; more where each publish waits for a disk. */
+  readonly publishLimit?: number;
   /** It may keep several tasks in one piece, as many as their pace allows: runs leave it a note. */
   readonly bundles?: boolean;
 }
@@ -111,7 +113,7 @@ export const LEASE_MS = 30_000;
 /** What surrounds a handler's time, in ms: it may begin late in a lease, and its outcome has to be written on a busy machine. */
 export const SURROUNDINGS_MS = 60_000;
 
-/** The most tasks in one call of publish, claim or settle. Adapters may count on it. */
+/** The most tasks in one call of publish (but `publishLimit`), claim or settle. Adapters may count on it. */
 export const MAX_BATCH = 1_000;
 
 export interface ClaimRequest {

@@ -37,7 +37,7 @@ export async function publishAll(
   const tell = onOutcome ?? ((outcome: BulkOutcome) => void outcomes.push(outcome));
   const count = { kept: 0, duplicate: 0, refused: 0 };
   let answered = 0;
-  for await (const batch of inBatches(items)) {
+  for await (const batch of inBatches(items, publisher.limit)) {
     for (const outcome of await kept(publisher.publishBatch(batch, options), answered)) {
       count[outcome.kind]++;
       const told = tell(outcome, answered++);
@@ -58,27 +58,33 @@ async function kept<T>(batch: Promise<T>, answered: number): Promise<T> {
   }
 }
 
-async function* inBatches(items: BulkSource): AsyncGenerator<readonly BulkItem[]> {
+async function* inBatches(items: BulkSource, limit: number): AsyncGenerator<readonly BulkItem[]> {
   if (Symbol.asyncIterator in items) yield* asyncBatches(items);
-  else yield* syncBatches(items); // without an await for every item
+  else yield* syncBatches(items, limit); // without an await for every item
 }
 
-function* syncBatches(items: Iterable<BulkItem>): Generator<readonly BulkItem[]> {
-  const batch = new Batch();
+function* syncBatches(items: Iterable<BulkItem>, limit: number): Generator<readonly BulkItem[]> {
+  const batch = new Batch(limit);
   for (const item of items) if (batch.add(item)) yield batch.take();
   if (batch.length > 0) yield batch.take();
 }
 
 async function* asyncBatches(items: AsyncIterable<BulkItem>): AsyncGenerator<readonly BulkItem[]> {
-  const batch = new Batch();
+  const batch = new Batch(MAX_BATCH); // what comes slowly shall not wait for more
+
   for await (const item of items) if (batch.add(item)) yield batch.take();
   if (batch.length > 0) yield batch.take();
 }
 
 /** Items that are published together: few enough, and not too much to hold. */
 class Batch {
+  readonly #limit: number;
   #items: BulkItem[] = [];
   #chars = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get length(): number {
     return this.#items.length;
@@ -87,7 +93,7 @@ class Batch {
   /** True: it is full. */
   add(item: BulkItem): boolean {
     this.#chars += weightOf(item);
-    return this.#items.push(item) >= MAX_BATCH || this.#chars >= MAX_BATCH_CHARS;
+    return this.#items.push(item) >= this.#limit || this.#chars >= MAX_BATCH_CHARS;
   }
 
   take(): readonly BulkItem[] {

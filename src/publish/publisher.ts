@@ -25,7 +25,9 @@ export interface Publisher {
    * @throws MemqError when it was not kept.
    */
   publish(call: Call, options?: PublishOptions): Promise<string>;
-  /** Keeps up to MAX_BATCH items; a bad item is refused, the others are kept. Rejects only when the broker fails. */
+  /** The most items in a batch. */
+  readonly limit: number;
+  /** Keeps up to `limit` items; a bad item is refused, the others are kept. Rejects only when the broker fails. */
   publishBatch(items: readonly BulkItem[], options?: PublishOptions): Promise<readonly BulkOutcome[]>;
   /** The same as the next part of a bulk that has a name. @throws MemqError BULK_TAKEN, QUEUE_FULL: then nothing is kept. */
   publishPart(items: readonly BulkItem[], part: BulkPart, options?: PublishOptions): Promise<PartReport>;
@@ -58,11 +60,14 @@ interface PublisherParts {
 
 export function makePublisher(parts: PublisherParts): Publisher {
   return {
+    limit: limitOf(parts.broker),
     publish: (call, options = {}) => publishOne(parts, call, options),
     publishBatch: (items, options = {}) => publishBatch(parts, items, options),
     publishPart: (items, part, options = {}) => publishPart(parts, part, { items, options }),
   };
 }
+
+const limitOf = ({ capabilities }: Broker): number => capabilities.publishLimit ?? MAX_BATCH;
 
 async function publishOne(parts: PublisherParts, call: Call, options: PublishOptions): Promise<string> {
   assertKnownNames(options, PUBLISH_OPTIONS, "option");
@@ -113,7 +118,8 @@ function judgeItems(
   items: readonly BulkItem[],
   options: PublishOptions,
 ): readonly Judged[] {
-  if (items.length > MAX_BATCH) throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
+  if (items.length > limitOf(parts.broker))
+    throw new MemqError("BUG", `a batch of ${String(items.length)} items`);
   const nowMs = parts.clock.now();
   return items.map((item) => judgeItem(parts, item, { all: options, nowMs }));
 }

@@ -29,10 +29,19 @@ export interface Desk {
   readonly shrinker: Shrinker;
 }
 
+// Each publish waits for the disk once, and keeps all others from the store for some 20 ms when it is as large as that.
+const PUBLISH_LIMIT = 5_000;
+
 /** One owner of one queue of the embedded store. Each method opens the store if it is not open yet. */
 export class EmbeddedBroker implements port.Broker {
   readonly queue: string;
-  readonly capabilities: port.Capabilities = { durability: "disk", delay: true, keys: true, list: true };
+  readonly capabilities: port.Capabilities = {
+    durability: "disk",
+    delay: true,
+    keys: true,
+    list: true,
+    publishLimit: PUBLISH_LIMIT,
+  };
   readonly notes = new EmbeddedNotes(async () => (await this.#open()).queue);
   readonly bulks = new EmbeddedBulks(() => this.#open());
   readonly results = new EmbeddedResults(() => this.#open());
@@ -47,7 +56,7 @@ export class EmbeddedBroker implements port.Broker {
   }
 
   async publish(drafts: readonly Draft[]): Promise<readonly port.Published[]> {
-    assertBatch(drafts.length, "published");
+    assertBatch(drafts.length, "published", PUBLISH_LIMIT);
     if (drafts.length === 0) return [];
     const { queue, bell } = await this.#open();
     const answers = await publish(queue, drafts);
@@ -175,10 +184,10 @@ export class EmbeddedBroker implements port.Broker {
   }
 }
 
-function assertBatch(count: number, verb: string): void {
-  if (count <= MAX_BATCH) return;
+function assertBatch(count: number, verb: string, most = MAX_BATCH): void {
+  if (count <= most) return;
   throw new MemqError(
     "BUG",
-    `${String(count)} tasks were to be ${verb} at once, the most is ${String(MAX_BATCH)}`,
+    `${String(count)} tasks were to be ${verb} at once, the most is ${String(most)}`,
   );
 }

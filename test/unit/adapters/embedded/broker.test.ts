@@ -146,6 +146,15 @@ describe("starting", () => {
   });
 });
 
+test("as many tasks as it says are published in one go, and no more", async () => {
+  const limit = owner.capabilities.publishLimit ?? 0;
+  const drafts = series("t", limit).map((name) => named(name));
+  expect(limit).toBeGreaterThan(MAX_BATCH);
+  expect(await keep(owner, ...drafts)).toHaveLength(limit);
+  expect(await owner.depth()).toMatchObject({ waiting: limit });
+  await expect(owner.publish([...drafts, named("one more")])).rejects.toMatchObject({ code: "BUG" });
+});
+
 describe("ids", () => {
   test("of another store name nothing in this one", async () => {
     const other = new EmbeddedQueue();

@@ -52,7 +52,9 @@ export class Scout {
   readonly #holdings: Holdings;
   readonly #sweeper: Sweeper;
   readonly #head: ListHead;
+  /** Nobody else seems to write the block. */
   #isAlone = false;
+  #isContended = false;
   #lookedAt = -Infinity;
   #beats: ReadonlyMap<string, Heartbeat> = new Map();
   /** Sweeps and the like that are done and still stand in the block. */
@@ -103,14 +105,15 @@ export class Scout {
     };
   }
 
-  /** Whether nobody else seems to write the block. */
-  get isAlone(): boolean {
-    return this.#isAlone;
+  /** Whether the next write of the block may well be refused, as the last one was. */
+  get isContended(): boolean {
+    return this.#isContended;
   }
 
   /** A write of the block was refused: others are at it too. */
   wasRefused(): void {
     this.#isAlone = false;
+    this.#isContended = true;
   }
 
   /** Drops from the block what is over, when there is such. */
@@ -131,6 +134,7 @@ export class Scout {
 
   /** The block as it stands now: what it does not name any more needs no dropping. */
   wrote(control: Control | undefined): void {
+    this.#isContended = false;
     const stands = ({ stake, epoch }: Over): boolean =>
       control?.epoch === epoch && control.stakes.some((one) => isSameStake(one, stake));
     this.#over = this.#over.filter(stands);

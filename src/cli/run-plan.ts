@@ -62,7 +62,8 @@ function mailToOf(parsed: Parsed): string | undefined {
 
 const USER = /^[A-Za-z_][\w.-]*\$?$/;
 
-function userOf(parsed: Parsed): string {
+/** Whose processes they are: --user, else whoever runs this. @throws MemqError USAGE */
+export function userOf(parsed: Parsed): string {
   const user = parsed.text("user") ?? currentUser();
   if (USER.test(user)) return user;
   throw new MemqError("USAGE", `${JSON.stringify(user)} is not the name of a user: give it with --user`);

@@ -123,6 +123,8 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
       concurrency: { value: "N", doc: "tasks at a time in each process, instead of the queue's" },
       timeout: { value: "D", doc: "for one attempt, instead of the queue's" },
       log: { value: "FILE", doc: "append a line per task to FILE, and what handlers log" },
+      systemd: { doc: "start none: print a unit of systemd that keeps such workers" },
+      user: { value: "NAME", doc: "with --systemd: whose processes they are (default: yours)" },
     },
     examples: [
       `memq work`,

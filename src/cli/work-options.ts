@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { MemqError } from "../errors.ts";
 import type { WorkOptions } from "../memq.ts";
 import { size, span, wholeNumber } from "./option-values.ts";
+import type { Parsed } from "./options.ts";
 import type { Session } from "./shell.ts";
 
 /** What the command line says of each worker. @throws MemqError USAGE */
@@ -25,10 +26,14 @@ const PASSED_ON = ["config", "queue", "max-tasks", "max-memory", "concurrency", 
 
 /** The command line of a worker's process. */
 export function workerArgs({ parsed }: Session): readonly string[] {
-  const options = PASSED_ON.flatMap((name) => {
-    const value = parsed.text(name);
-    return value === undefined ? [] : [`--${name}=${value}`];
-  });
+  const options = workerOptions(parsed, PASSED_ON);
   const verbose = parsed.flag("verbose") ? ["--verbose"] : [];
   return ["work", ...options, ...verbose, "--", ...parsed.words];
 }
+
+/** Those of these options that were given, as one word each. */
+export const workerOptions = (parsed: Parsed, names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => {
+    const value = parsed.text(name);
+    return value === undefined ? [] : [`--${name}=${value}`];
+  });

@@ -58,7 +58,12 @@ export function crontabCommand(plan: RunPlan): string {
 }
 
 /** Refuses what no line could hold. @throws MemqError USAGE */
-export function assertPlain({ configFile, node, script, log = "" }: RunPlan): void {
+export function assertPlain({
+  configFile,
+  node,
+  script,
+  log = "",
+}: Pick<RunPlan, "configFile" | "node" | "script" | "log">): void {
   const bad = [configFile, node, script, log].find((path) => CONTROL.test(path));
   if (bad === undefined) return;
   throw new MemqError(

@@ -21,8 +21,8 @@ export function systemdUnits(plan: RunPlan): readonly [service: UnitFile, timer:
   ];
 }
 
-/** systemd takes blanks at the end of a line away, and a backslash there for the sign that it goes on. */
-function assertWhole({ configFile, log = "" }: RunPlan): void {
+/** systemd takes blanks at the end of a line away, and a backslash there for the sign that it goes on. @throws MemqError USAGE */
+export function assertWhole({ configFile, log = "" }: Pick<RunPlan, "configFile" | "log">): void {
   const bad = [dirname(configFile), log].find((path) => /[\\\s]$/.test(path));
   if (bad === undefined) return;
   throw new MemqError(
@@ -62,22 +62,23 @@ const timerText = ({ configFile, queue, cadence }: RunPlan): string =>
     "WantedBy=timers.target",
   ]);
 
-const unit = (lines: readonly string[]): string => `${lines.join("\n")}\n`;
+/** The text of a file of systemd. */
+export const unit = (lines: readonly string[]): string => `${lines.join("\n")}\n`;
 
 const descriptionOf = (configFile: string, queue: string | undefined): string =>
   `memq run of ${configFile}${queue === undefined ? "" : `, queue ${queue}`}`;
 
 /** In every setting a `%` begins a specifier. */
-const literal = (text: string): string => text.replaceAll("%", "%%");
+export const literal = (text: string): string => text.replaceAll("%", "%%");
 
 const word = (text: string): string => `"${literal(text).replace(/["\\]/g, "\\$&")}"`;
 
 /** What is started stands for itself, but systemd takes no quotes and backslashes there: env starts anything. */
-const program = (text: string): string =>
+export const program = (text: string): string =>
   /["'\\]/.test(text) ? `"/usr/bin/env" ${argument(text)}` : word(text);
 
 /** In the words behind it a `$` begins a variable. */
-const argument = (text: string): string => word(text).replaceAll("$", "$$$$");
+export const argument = (text: string): string => word(text).replaceAll("$", "$$$$");
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 

@@ -293,5 +293,25 @@ describe("memq work", () => {
     project = makeProject({ config: "", handler: handler("old") });
     expect(await project.run("memq", ["work", "-p", "0"])).toMatchObject({ code: 64 });
     expect(await project.run("memq", ["work", "nosuch"])).toMatchObject({ code: 64 });
+    const many = await project.run("memq", ["work", "-p", "513"]);
+    expect([many.code, many.stderr]).toEqual([64, expect.stringContaining("the most is 512")]);
+    for (const words of [
+      ["--user", "deploy"],
+      ["--systemd", "--if-not-running"],
+    ])
+      expect(await project.run("memq", ["work", ...words])).toMatchObject({ code: 64 });
+  });
+
+  test("--systemd prints the unit that keeps them, and starts none", async () => {
+    project = makeProject({ config: "[queue.push]\n", handler: handler("old") });
+    const words = ["work", "push", "-p", "5", "--log", "tasks.log", "--systemd", "--user", "deploy"];
+    const { code, stdout, stderr } = await project.run("memq", words);
+    expect(code).toBe(0);
+    expect(stdout).toContain("User=deploy\n");
+    expect(stdout).toMatch(
+      /^ExecStart=".*node.*" ".*memq" "work" "--processes=5" "--log=\/.*tasks\.log" "--" "push"$/m,
+    );
+    expect(stderr).toMatch(/systemctl enable --now memq-work-.*-push\.service/);
+    expect((await project.run("memq", ["runs", "--json"])).stdout).toContain(`"workers":[]`);
   });
 });

@@ -7,6 +7,7 @@ import { cronTimes, type CronTimes } from "../../../src/config/cadence.ts";
 import { readCadence } from "../../../src/cron/cadence.ts";
 import { nextTimes } from "../../../src/cron/next-times.ts";
 import type { RunPlan } from "../../../src/cron/run-plan.ts";
+import { workUnit, type WorkPlan } from "../../../src/cron/systemd-work.ts";
 import { calendarsOf, systemdUnits } from "../../../src/cron/systemd.ts";
 
 const reading = readCadence("*/10 * * * *");
@@ -47,6 +48,32 @@ test("a service runs one command, and a timer starts it", () => {
   ]);
   expect(timer.path).toBe("/etc/systemd/system/memq-shop-push-eu-push.timer");
   expect(timer.text).toContain("\nOnCalendar=*-*-* *:00,10,20,30,40,50:00\n");
+});
+
+const work: WorkPlan = {
+  configFile: "/srv/shop/push.ini",
+  node: "/usr/bin/node",
+  script: "/opt/memq/scripts/memq",
+  user: "deploy",
+  args: ["--processes=5", "--log=/var/log/50% $x.log"],
+  queues: ["eu.push"],
+};
+
+test("a service keeps workers, loads new handlers on reload and lets them finish on stop", () => {
+  const { path, text } = workUnit(work);
+  expect(path).toBe("/etc/systemd/system/memq-work-shop-push-eu-push.service");
+  expect(text.split("\n")).toEqual(
+    expect.arrayContaining([
+      "User=deploy",
+      "WorkingDirectory=/srv/shop",
+      `ExecStart="/usr/bin/node" "/opt/memq/scripts/memq" "work" "--config=push.ini" "--processes=5" "--log=/var/log/50%% $$x.log" "--" "eu.push"`,
+      "ExecReload=/bin/kill -HUP $MAINPID",
+      "KillMode=mixed",
+      "Restart=always",
+      "RestartPreventExitStatus=64 78",
+    ]),
+  );
+  expect(() => workUnit({ ...work, configFile: "/srv/a\nb/config.ini" })).toThrow(/no line/);
 });
 
 test("percent signs, dollars, quotes and backslashes stand for themselves", () => {
@@ -124,7 +151,9 @@ test("systemd takes the units, whatever the folders are called", ({ skip }) => {
   mkdirSync(folder);
   writeFileSync(join(folder, "node"), "#!/bin/sh\n", { mode: 0o755 });
   const odd = { ...plan, configFile: join(folder, "config.ini"), node: join(folder, "node"), user: "root" };
-  const files = systemdUnits(odd).map(({ path, text }) => {
+  const { configFile, node, user } = odd;
+  const workers = workUnit({ ...work, configFile, node, user });
+  const files = [...systemdUnits(odd), workers].map(({ path, text }) => {
     const file = join(root, basename(path));
     writeFileSync(file, text);
     return file;

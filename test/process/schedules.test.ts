@@ -69,6 +69,43 @@ describe.each(BROKERS)("on $name", ({ name, config, unavailable }) => {
   );
 });
 
+describe.each(BROKERS)("on $name", ({ config, unavailable }) => {
+  test.skipIf(unavailable !== undefined)(
+    "a due time is published and run once while workers and runs are beside each other",
+    async () => {
+      configure(`queuename = beside-${String(process.pid)}\n${config()}${YEARLY}`);
+      await seenLongAgo("0 0 1 1 * UTC");
+      const parents = [2, 2].map((count) => project.start("memq", ["work", "-p", String(count)]));
+      const runs = Array.from({ length: 5 }, () => project.run("runjobs"));
+      try {
+        for (const { code, stderr } of await Promise.all(runs)) expect([code, stderr]).toEqual([0, ""]);
+        const living = async (): Promise<unknown> =>
+          (JSON.parse((await project.run("memq", ["runs", "--json"])).stdout) as { workers: unknown[] })
+            .workers;
+        await expect.poll(living, { timeout: 30_000 }).toHaveLength(4);
+        await expect.poll(() => project.lines(), { timeout: 30_000 }).toEqual(["report all"]);
+      } finally {
+        for (const { process: parent } of parents) parent.kill("SIGTERM");
+      }
+      for (const { ended } of parents) expect(await ended).toMatchObject({ code: 0, stderr: "" });
+      expect((await project.run("runjobs")).code).toBe(0);
+      expect(project.lines()).toEqual(["report all"]);
+    },
+  );
+
+  test.skipIf(unavailable !== undefined)("workers alone publish what is due, and run it", async () => {
+    configure(`queuename = alone-${String(process.pid)}\n${config()}${YEARLY}`);
+    await seenLongAgo("0 0 1 1 * UTC");
+    const parent = project.start("memq", ["work", "-p", "2"]);
+    try {
+      await expect.poll(() => project.lines(), { timeout: 30_000 }).toEqual(["report all"]);
+    } finally {
+      parent.process.kill("SIGTERM");
+    }
+    expect(await parent.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
 describe("runjobs", () => {
   test("tells what it publishes only when asked to", async () => {
     configure(YEARLY);

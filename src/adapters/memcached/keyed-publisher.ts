@@ -43,6 +43,8 @@ export interface Wish {
   readonly stored: StoredRecord;
   /** The task that it was about to take the place of, when it was not answered whether it did. */
   readonly doubt: { replaced?: string };
+  /** The version of its record, when it is known that nobody has touched it before. */
+  readonly added: { cas?: bigint };
 }
 
 /** Keeps drafts that have a key: one record stands for the key, and whoever adds it has it. */
@@ -67,7 +69,10 @@ export class KeyedPublisher {
     const { session } = this.#parts;
     let answer = first;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      if (answer.kind === "ok") return this.#kept(wish);
+      if (answer.kind === "ok") {
+        wish.added.cas = answer.cas;
+        return this.#kept(wish);
+      }
       if (answer.kind !== "exists") return this.#refused(wish, answer.kind);
       const met = await this.#meet(wish);
       if (met !== "again") return met;
@@ -78,7 +83,7 @@ export class KeyedPublisher {
 
   /** The operation that adds its record; hand its answer to `add`. */
   adding({ key, stored }: Wish): Operation {
-    return { kind: "add", key, value: encodeRecord(stored), casless: true };
+    return { kind: "add", key, value: encodeRecord(stored) };
   }
 
   wish(epoch: string, encoded: Encoded): Wish {
@@ -96,7 +101,7 @@ export class KeyedPublisher {
       bundled: false,
       members: [{ text: codec.seal(taskIdOf(name, nonce), encoded.body), attempts: 0 }],
     };
-    return { encoded, epoch, name, key: keys.record(epoch, name), stored, doubt: {} };
+    return { encoded, epoch, name, key: keys.record(epoch, name), stored, doubt: {}, added: {} };
   }
 
   /** There is a record of that key: ours after all, one that is over, or an unfinished task. */
@@ -146,30 +151,35 @@ export class KeyedPublisher {
     met: { readonly there: StoredRecord; readonly item: Item; readonly state: TaskState },
   ): Promise<Kept | "again" | "gone"> {
     const { there, item, state } = met;
-    const duplicate: Published = { kind: "duplicate", of: taskIdOf(wish.name, there.nonce), state };
+    const duplicate = { kind: "duplicate", of: taskIdOf(wish.name, there.nonce), state } as const;
     if (there.listed || state === "running") return this.#answered(wish, duplicate);
+    const cas = await this.#touch(wish, item);
+    if (cas === "again") return "again";
     const listed = await this.#list(wish, there.due);
     if (listed === "gone") return "gone";
-    const said = listed === "full" ? "full" : await this.#sayListed(wish, there, item);
-    if (said === "again") return "again";
-    const mayGo = said === "full" && this.#parts.clock.now() - there.bornAt < SETTLED_MS;
+    if (cas !== "full" && listed === "kept") {
+      const value = encodeRecord(becomes.listed(there));
+      await this.#parts.session.ask([{ kind: "replace", key: wish.key, value, cas }]);
+      return this.#answered(wish, duplicate);
+    }
+    const mayGo = this.#parts.clock.now() - there.bornAt < SETTLED_MS;
     return mayGo ? this.#refused(wish, "full") : this.#answered(wish, duplicate);
   }
 
-  async #sayListed({ key }: Wish, there: StoredRecord, { cas }: Item): Promise<"said" | "again" | "full"> {
-    const value = encodeRecord(becomes.listed(there));
+  /** Gives a record another version before it is listed: who added it does not take it back then. */
+  async #touch({ key }: Wish, { value, cas }: Item): Promise<bigint | "again" | "full"> {
     const [answer] = await this.#parts.session.ask([{ kind: "replace", key, value, cas }]);
-    if (answer?.kind === "ok") return "said";
+    if (answer?.kind === "ok") return answer.cas;
     return answer?.kind === "full" || answer?.kind === "tooLarge" ? "full" : "again";
   }
 
   /** Listed before it is written: at every moment either task stands in a list. */
   async #replace(wish: Wish, there: StoredRecord, item: Item): Promise<Kept | "again" | "gone"> {
-    const listed = await this.#listInstead(wish, there);
-    if (listed === "gone") return "gone";
-    if (listed === "full") return this.#refused(wish, "full");
+    const cas = await this.#listInstead(wish, there, item);
+    if (cas === "full") return this.#refused(wish, "full");
+    if (typeof cas === "string") return cas;
     const value = encodeRecord(wish.stored);
-    const replace: Operation = { kind: "replace", key: wish.key, value, cas: item.cas };
+    const replace: Operation = { kind: "replace", key: wish.key, value, cas };
     const [answer = { kind: "unknown" }] = await this.#parts.session.ask([replace]);
     if (answer.kind === "full" || answer.kind === "tooLarge") return this.#refused(wish, answer.kind);
     const replaced = taskIdOf(wish.name, there.nonce);
@@ -178,9 +188,17 @@ export class KeyedPublisher {
     return "again";
   }
 
-  async #listInstead(wish: Wish, there: StoredRecord): ReturnType<Delayed["index"]> {
+  /** @returns the version by which it may be replaced */
+  async #listInstead(
+    wish: Wish,
+    there: StoredRecord,
+    item: Item,
+  ): Promise<bigint | "again" | "gone" | "full"> {
+    const cas = there.listed ? item.cas : await this.#touch(wish, item);
+    if (typeof cas === "string") return cas;
     if (there.due > 0) await this.#delayed.counts.takeBack(wish.epoch, there.due);
-    return this.#list(wish, wish.stored.due);
+    const listed = await this.#list(wish, wish.stored.due);
+    return listed === "kept" ? cas : listed;
   }
 
   async #stands({ key }: Wish, value: string): Promise<boolean> {
@@ -197,28 +215,25 @@ export class KeyedPublisher {
     const id = taskIdOf(wish.name, wish.stored.nonce);
     const answer: Published = { kind: "kept", id, ...(replaced !== undefined && { replaced }) };
     const kept = this.#answered(wish, answer);
-    const unlisted =
-      replaced === undefined ? () => this.#takeBack(wish) : () => this.#listInBlock(wish, answer);
+    const unlisted = (): Promise<Published> =>
+      replaced === undefined ? this.#takeBack(wish, answer) : this.#listInBlock(wish, answer);
     return { ...kept, entry: againText(wish.name), unlisted };
   }
 
-  /** Nothing of it is to stand, unless somebody else has listed it meanwhile. */
-  async #takeBack(wish: Wish): Promise<Published> {
-    const { session } = this.#parts;
-    const item = await session.get(wish.key);
-    const isUntouched = item?.value.equals(Buffer.from(encodeRecord(wish.stored))) === true;
-    if (isUntouched) {
-      const { answer } = await session.sure({ kind: "delete", key: wish.key, cas: item.cas });
-      if (answer.kind !== "exists") return full(this.#parts);
-    }
-    return { kind: "kept", id: taskIdOf(wish.name, wish.stored.nonce) };
+  /** Nothing of it is to stand, unless somebody else has met it, and may have listed it, meanwhile. */
+  async #takeBack(wish: Wish, kept: Published): Promise<Published> {
+    const { cas } = wish.added;
+    if (cas === undefined) return this.#listInBlock(wish, kept);
+    const { answer } = await this.#parts.session.sure({ kind: "delete", key: wish.key, cas });
+    return answer.kind === "exists" ? this.#listInBlock(wish, kept) : full(this.#parts);
   }
 
   /**
-   * What was there before is gone, and this one stands in its place. It was listed before, but a run may have
-   * claimed that meanwhile and found the other one: so the block names it, for which memory is set aside.
+   * It stands and cannot be taken back: another publisher may have been told of it, or it has taken the place of one
+   * that is gone. Whatever was listed for it may be claimed already: so the block names it, for which memory is set
+   * aside.
    */
-  async #listInBlock(wish: Wish, replaced: Published): Promise<Published> {
+  async #listInBlock(wish: Wish, kept: Published): Promise<Published> {
     const { control, random } = this.#parts;
     const stake: TaskStake = {
       kind: "tasks",
@@ -232,7 +247,7 @@ export class KeyedPublisher {
       const isThere = now.epoch !== wish.epoch || now.stakes.some(({ id }) => id === stake.id);
       return isThere ? undefined : { ...now, stakes: [...now.stakes, stake] };
     });
-    return replaced;
+    return kept;
   }
 
   #answered({ encoded, name, stored }: Wish, answer: Published): Kept {

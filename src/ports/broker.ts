@@ -120,6 +120,8 @@ export interface ClaimRequest {
   readonly limit: number;
   /** How many claims this owner runs at the same time: bounds what it may have started when it dies. */
   readonly atOnce: number;
+  /** Asked now and then while nothing is found: true ends the search. Default: it goes on to the end. */
+  readonly isEnough?: () => boolean;
 }
 
 /** A task held by this owner. */

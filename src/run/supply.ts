@@ -175,6 +175,8 @@ export class Supply {
     return this.#isClosed || this.#reached() !== undefined;
   }
 
+  readonly #isEnough = (): boolean => this.#isOver();
+
   #reached(): LimitReached | undefined {
     const { budget, stop } = this.#parts;
     if (stop.aborted) budget.stop();
@@ -194,7 +196,11 @@ export class Supply {
     if (room !== undefined) await room;
     const limit = Math.min(this.#size.next(concurrency - this.#running), budget.tasksLeft);
     if (limit <= 0) return;
-    const { claims, idle, findings } = await broker.claim({ limit, atOnce: concurrency });
+    const { claims, idle, findings } = await broker.claim({
+      limit,
+      atOnce: concurrency,
+      isEnough: this.#isEnough,
+    });
     for (const finding of findings) this.#parts.tell({ kind: "finding", queue: broker.queue, finding });
     this.#held.push(...claims);
     if (claims.length > 0) this.#rest.wasWorthIt();

@@ -122,7 +122,7 @@ const THEMES: readonly ((seed: number, dice: Dice) => Plot)[] = [
     runners: 1,
     batches: 4,
     most: 2,
-    canDelay: false,
+    canDelay: dice.chance(40),
     canKey: true,
     mischief: 15,
     faults: { crashes: 0, lapses: 0, unknowns: 0, flushes: 0, evictions: 0, fulls: 9 },

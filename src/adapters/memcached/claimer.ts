@@ -12,6 +12,7 @@ import { nextStep } from "./next-step.ts";
 import type { NextStep } from "./next-step.ts";
 import type { Pace } from "./pace.ts";
 import type { Parts } from "./parts.ts";
+import { Postponement } from "./postponement.ts";
 import { decodeRecord } from "./record.ts";
 import type { Scout } from "./scout.ts";
 import { itemOf } from "./session.ts";
@@ -48,30 +49,47 @@ export class Claimer {
   readonly #housekeeper: Housekeeper;
   readonly #avoidance: Avoidance;
   #findings: Finding[] = [];
+  readonly #postponement: Postponement;
 
   constructor(parts: Parts, tools: ClaimerTools) {
     this.#parts = parts;
     this.#tools = tools;
     this.#housekeeper = new Housekeeper(parts, tools);
     this.#avoidance = new Avoidance(() => parts.clock.upMs());
+    this.#postponement = new Postponement(parts.clock);
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    const limit = Math.max(1, Math.min(request.limit, MAX_BATCH));
     const { holdings } = this.#tools;
     const avoidance = this.#avoidance;
     if (holdings.isAloneOut) return this.#held(1);
     await this.#parts.time.known();
     if (avoidance.hasToLetGo(holdings.isAnyOut) && (await this.#isAnyOrphan())) return this.#held(1);
     avoidance.begin();
+    this.#postponement.begin();
+    return this.#search({ ...request, limit: Math.max(1, Math.min(request.limit, MAX_BATCH)) });
+  }
+
+  async #search(request: ClaimRequest): Promise<Claimed> {
+    const { limit } = request;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const claims = holdings.take(limit);
-      if (claims.length > 0) return { claims, findings: this.#found() };
-      if (holdings.pooledCount > 0) return this.#held(holdings.pooledCount);
+      const claimed = this.#pooled(limit);
+      if (claimed !== undefined) return claimed;
+      if (round > 0 && request.isEnough?.() === true) break;
       const idle = await this.#round({ ...request, limit: Math.min(limit + widening(round), MAX_BATCH) });
-      if (idle !== undefined) return this.#idle(idle);
+      if (idle === undefined) continue;
+      if (this.#postponement.isEmpty) return this.#idle(idle);
+      if (!(await this.#postponement.pause())) break;
     }
     return this.#held(1);
+  }
+
+  /** What this owner holds and has not handed out; undefined: nothing. */
+  #pooled(limit: number): Claimed | undefined {
+    const { holdings } = this.#tools;
+    const claims = holdings.take(limit);
+    if (claims.length > 0) return { claims, findings: this.#found() };
+    return holdings.pooledCount > 0 ? this.#held(holdings.pooledCount) : undefined;
   }
 
   /**
@@ -119,7 +137,8 @@ export class Claimer {
     const { scout } = this.#tools;
     const scene = await scout.look(request.limit);
     if (scene === undefined) return { kind: "empty" };
-    const isOrphan = (stake: Stake): boolean => scene.isOrphan(stake) && !this.#avoidance.avoids(stake.id);
+    const isOrphan = (stake: Stake): boolean =>
+      scene.isOrphan(stake) && !this.#avoidance.avoids(stake.id) && !this.#postponement.has(stake.id);
     return this.#do(scene, nextStep({ ...scene, isOrphan }), request);
   }
 
@@ -168,8 +187,11 @@ export class Claimer {
     const mine: Stake = { ...orphan, owner, generation: stake.generation + 1 };
     const next = withStake(base, stake, [mine]);
     if (mine.kind === "tasks") return this.#open(seen, next, mine);
-    if ((await this.#write(seen, next)) === undefined) return;
-    await this.#housekeeper.finish(mine, base.epoch);
+    if ((await this.#write(seen, next)) !== undefined) await this.#finish(mine, base.epoch);
+  }
+
+  async #finish(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<void> {
+    if (!(await this.#housekeeper.finish(stake, epoch))) this.#postponement.add(stake.id);
   }
 
   /**
@@ -250,7 +272,7 @@ export class Claimer {
     const end = this.#tools.sweeper.end(from, to);
     const stake: SweepStake = { kind: "sweep", id: this.#name(), owner, generation: 0, from, to: end };
     const next = { ...base, sweptTo: end, stakes: [...base.stakes, stake] };
-    if ((await this.#write(seen, next)) !== undefined) await this.#housekeeper.finish(stake, base.epoch);
+    if ((await this.#write(seen, next)) !== undefined) await this.#finish(stake, base.epoch);
   }
 
   async #shut({ seen, base }: Look): Promise<undefined> {

@@ -82,7 +82,7 @@ export function stretchOf(
 
 /** How many tasks stand in a list from `from` on. */
 export function countTasks(list: string, from = 0): number {
-  if (!list.includes("~", from)) return countCommas(list, from);
+  if (!list.includes("~", from) && !list.includes(" ", from)) return countCommas(list, from);
   return stretchOf(list, from, { tasks: Infinity, most: Infinity }).entries.reduce(
     (sum, entry) => sum + entry.members,
     0,

@@ -18,9 +18,6 @@ export interface HousekeeperTools {
   readonly listPurger: ListPurger;
 }
 
-// While memory is full, other runs and cancelled tasks make room.
-const FULL_PAUSE_MS = 100;
-
 // What had no memory a moment ago may have some now.
 const RETRY_MS = 1_000;
 
@@ -41,11 +38,12 @@ export class Housekeeper {
     this.#tools = tools;
   }
 
-  /** Without memory for it the stake stands; it is nobody's then, so that somebody tries again. */
-  async finish(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<void> {
+  /** Without memory for it (false) the stake stands; it is nobody's then, so that somebody tries again. */
+  async finish(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<boolean> {
     const { isWhole, lost = 0 } = await this.#do(stake, epoch);
     if (isWhole) this.#tools.scout.over({ stake, epoch, lost });
     else await this.#abandon(stake);
+    return isWhole;
   }
 
   async #do(stake: Exclude<Stake, TaskStake>, epoch: string): Promise<Finished> {
@@ -86,11 +84,9 @@ export class Housekeeper {
   }
 
   async #abandon(stake: Stake): Promise<void> {
-    const { clock, control } = this.#parts;
     const nobodys = { ...stake, owner: "" };
-    await control.change((block) =>
+    await this.#parts.control.change((block) =>
       block.stakes.some((one) => isSameStake(one, stake)) ? withStake(block, stake, [nobodys]) : undefined,
     );
-    await clock.until(clock.now() + FULL_PAUSE_MS);
   }
 }

@@ -1,12 +1,16 @@
 import { bucketEnd, bucketOf, secondsIn } from "./bucket.ts";
 import type { Bucket } from "./bucket.ts";
-import type { Control, SweepStake } from "./control.ts";
+import { controlBytes, encodeControl } from "./control-codec.ts";
+import { NAME_LETTERS } from "./control-store.ts";
+import type { Control, SweepStake, TaskStake } from "./control.ts";
 import { isSameStake, MOST_SWEEP_SECONDS } from "./control.ts";
 import type { Delayed } from "./delayed.ts";
 import { missingOf } from "./delayed-counts.ts";
 import { againText } from "./entries.ts";
 import type { Parts } from "./parts.ts";
-import type { WaitingList } from "./waiting-list.ts";
+import { decodeRecord } from "./record.ts";
+import type { Item } from "./session.ts";
+import type { Appended, WaitingList } from "./waiting-list.ts";
 
 // Every bucket since the last sweep is read by a new owner: the queue's clock must not fall far behind.
 const MOST_BEHIND_SECONDS = 3_600;
@@ -14,6 +18,11 @@ const MOST_BEHIND_SECONDS = 3_600;
 const LOOK_AGAIN_SECONDS = 60;
 // Names in one append.
 const NAMES_AT_ONCE = 1_000;
+
+// Tasks that are handed over in the block when there is no memory for a list.
+const MOST_HANDED_OVER = 64;
+// What whoever claims them writes beside them: a stake of its own, and marks.
+const ROOM_BYTES = 320;
 
 const NEVER_LOOKED = { epoch: "", all: 0, recent: 0 };
 
@@ -89,12 +98,15 @@ export class Sweeper {
     const { counts } = await this.#delayed.counts.read(epoch);
     const buckets = await this.#delayed.read(epoch, minutes);
     const standing = new Map<number, number>();
+    let isFull = false;
     for await (const names of this.#dueIn(stake, { epoch, standing }, buckets)) {
-      const appended = await this.#waiting.append(epoch, names.map(againText));
-      if (appended === "full") return { isWhole: false, lost: 0 };
+      const appended: Appended = isFull ? "full" : await this.#waiting.append(epoch, names.map(againText));
       if (appended === "gone") return { isWhole: true, lost: 0 };
+      isFull = appended === "full";
+      if (isFull && (await this.#handOver(stake, epoch, names))) break;
       await this.#beat(); // a million names take longer than a lease
     }
+    if (isFull) return { isWhole: false, lost: 0 };
     await this.#drop(
       stake,
       epoch,
@@ -103,6 +115,25 @@ export class Sweeper {
     // Of a stake that was taken over somebody may have deleted buckets, and died before it was gone.
     const lost = stake.generation > 0 ? 0 : missingOf(counts, standing, isIn(stake));
     return { isWhole: true, lost };
+  }
+
+  /**
+   * Without memory for a list some of the tasks are handed to whoever claims next, in the block itself: what is run
+   * makes room for the others. False: none of them is to be run any more, or by others.
+   */
+  async #handOver({ to }: SweepStake, epoch: string, names: readonly string[]): Promise<boolean> {
+    const { session, keys, control, random } = this.#parts;
+    const items = await session.getAll(names.map((name) => keys.record(epoch, name)));
+    const due = names.filter((_, at) => isDueAt(to, items[at]));
+    if (due.length === 0) return false;
+    const id = random(NAME_LETTERS);
+    const seen = await control.change((block) => {
+      if (block.epoch !== epoch || block.stakes.some((one) => one.id === id)) return undefined;
+      const taken = new Set(block.stakes.flatMap((one) => (one.kind === "tasks" ? one.entries : [])));
+      const free = [...new Set(due)].map(againText).filter((text) => !taken.has(text));
+      return withAsManyAsFit(block, id, free);
+    });
+    return seen?.control.stakes.some((one) => one.id === id) === true;
   }
 
   /** The names that a stake covers, some at a time, soonest first; how many of each second goes into `standing`. */
@@ -132,6 +163,29 @@ export class Sweeper {
       !others.some((other) => other.kind === "sweep" && covers(other, minute));
     await this.#delayed.drop(epoch, minutes.filter(isFree));
   }
+}
+
+function isDueAt(second: number, item: Item | undefined): boolean {
+  const decoded = item && decodeRecord(item.value);
+  return decoded?.kind === "record" && decoded.record.state === "ready" && decoded.record.due <= second;
+}
+
+/** A stake of the first entries that is anybody's; the block must not outgrow its size, for which memory is set aside. */
+function withAsManyAsFit(block: Control, id: string, entries: readonly string[]): Control | undefined {
+  const most = controlBytes(encodeControl(block));
+  for (let count = Math.min(entries.length, MOST_HANDED_OVER); count > 0; count = Math.floor(count / 2)) {
+    const stake: TaskStake = {
+      kind: "tasks",
+      id,
+      owner: "",
+      generation: 0,
+      entries: entries.slice(0, count),
+      loose: 0,
+    };
+    const next = { ...block, stakes: [...block.stakes, stake] };
+    if (controlBytes(encodeControl(next).trimEnd(), ROOM_BYTES) <= most) return next;
+  }
+  return undefined;
 }
 
 const isIn =

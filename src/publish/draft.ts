@@ -133,10 +133,10 @@ function isCalendarDay(text: string): boolean {
 }
 
 // Any of them is the same three bytes in UTF-8, so two keys would be one.
-const HALF_CHARACTER = /\p{Surrogate}/u;
+const hasHalfCharacter = (key: string): boolean => /\p{Surrogate}/u.test(key);
 
 function checkedKey(key: string): string {
-  if (typeof key !== "string" || HALF_CHARACTER.test(key)) throw badOption("a key is a text");
+  if (typeof key !== "string" || hasHalfCharacter(key)) throw badOption("a key is a text");
   const bytes = Buffer.byteLength(key);
   if (bytes > 0 && bytes <= MAX_KEY_BYTES) return key;
   throw badOption(`a key has 1 to ${String(MAX_KEY_BYTES)} bytes, not ${String(bytes)}`);

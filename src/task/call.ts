@@ -3,16 +3,15 @@ import { inexactInteger } from "./exact-number.ts";
 import { readLiteralCall } from "./literal-call.ts";
 import type { Call, Json } from "./task.ts";
 
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
-const METHOD_THEN_PARENTHESIS = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u;
+// The letters of all scripts take a command a millisecond to load: those of ASCII are tried first, and the others are
+// named where they are needed.
+const ASCII_IDENTIFIER = /^[A-Za-z$_][\w$]*$/;
 
 // What every object inherits can never be a task; the dispatcher refuses it too.
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
 /** What a run awaits at its end: a task that called it would close the instance under the other tasks' feet. */
 export const CLOSE = "close";
-
-const WITH_CLASS = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)\.([\p{ID_Start}$_][^]*)$/u;
 
 export interface CallWords {
   readonly class?: string;
@@ -42,7 +41,8 @@ export function parseCall(words: readonly string[], options: CallWords = {}): Ca
 }
 
 /** Whether a text is, or means to be, a whole call: `saveToLocal('hello')`. */
-export const isCallText = (text: string): boolean => METHOD_THEN_PARENTHESIS.test(text);
+export const isCallText = (text: string): boolean =>
+  text.includes("(") && /^\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\(/u.test(text);
 
 /** The value that a text of JSON spells; `where`: whose text it is. @throws MemqError ARGS_INVALID */
 export function parseJson(text: string, where: string): Json {
@@ -96,7 +96,8 @@ function assertMethodName(method: string): void {
 
 /** For `Worker.push('x')`: the class is named by an option. */
 function classHint(method: unknown): string {
-  const [, className, rest] = (typeof method === "string" && WITH_CLASS.exec(method)) || [];
+  const withClass = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)\.([\p{ID_Start}$_][^]*)$/u;
+  const [, className, rest] = (typeof method === "string" && withClass.exec(method)) || [];
   if (className === undefined || rest === undefined) return "";
   return `; to name the class: publish-task -C ${className} ${quoted(rest)}`;
 }
@@ -105,7 +106,9 @@ function classHint(method: unknown): string {
 export const isPublicName = (method: string): boolean => !method.startsWith("_") && !INHERITED.has(method);
 
 // Plain JavaScript can pass anything, and a pattern would read undefined as the word "undefined".
-const isIdentifier = (name: unknown): boolean => typeof name === "string" && IDENTIFIER.test(name);
+const isIdentifier = (name: unknown): boolean =>
+  typeof name === "string" &&
+  (ASCII_IDENTIFIER.test(name) || /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name));
 
 const parseJsonArg = (text: string, index: number): Json => parseJson(text, `argument ${String(index + 1)}`);
 

@@ -1,4 +1,5 @@
 import type { RunRecord } from "../host/run-record.ts";
+import type { ToldLoss } from "../host/told-losses.ts";
 import type { Depth, Loss } from "../ports/broker.ts";
 import type { Progress } from "../task/result.ts";
 import type { TaskRecord } from "../task/task.ts";
@@ -27,6 +28,8 @@ export interface QueueView {
   readonly concurrency: number;
   /** What was lost, and no run has told yet. Default: nothing. */
   readonly losses?: readonly Loss[];
+  /** What runs and workers have told to be lost, the latest first. Default: nothing. */
+  readonly toldLosses?: readonly ToldLoss[];
   /** Tasks that run and say how far they are; some, where there are many. Default: none. */
   readonly underWay?: readonly UnderWayTask[];
 }
@@ -49,18 +52,16 @@ export function outlook(view: QueueView): readonly string[] {
 // A loss is told once by a run; whoever reads no mail of runs shall find it nevertheless.
 const LOSSES_SHOWN_MS = 7 * 86_400_000;
 
-const lossTexts = ({ losses = [], records, nowMs }: QueueView): readonly string[] => [
-  ...losses.map((loss) => `${lossText(loss)}; the next run says it too`),
-  ...lossesToldIn(records, nowMs),
+const lossTexts = ({ losses = [], toldLosses = [], nowMs }: QueueView): readonly string[] => [
+  ...losses.map((loss) => `${lossText(loss)}; the next run or worker says it too`),
+  ...toldTexts(toldLosses, nowMs),
 ];
 
-/** What these runs told to be lost within a week, for people, the latest first. */
-export const lossesToldIn = (records: QueueView["records"], nowMs: number): readonly string[] =>
-  records.flatMap(({ end }) =>
-    end?.losses === undefined || nowMs - end.at > LOSSES_SHOWN_MS
-      ? []
-      : end.losses.map((text) => `${text}, found out ${localTime(end.at)}`),
-  );
+/** What was told to be lost within a week, for people. */
+export const toldTexts = (told: readonly ToldLoss[], nowMs: number): readonly string[] =>
+  told
+    .filter(({ at }) => nowMs - at <= LOSSES_SHOWN_MS)
+    .map(({ at, text }) => `${text}, found out ${localTime(at)}`);
 
 // Cron starts within the minute, and a busy machine takes its time.
 const GRACE_MS = 60_000;

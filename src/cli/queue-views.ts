@@ -4,9 +4,10 @@ import type { Consumers } from "../doctor/consumers.ts";
 import { QueueRuns } from "../host/queue-runs.ts";
 import { QueueWorkers } from "../host/queue-workers.ts";
 import { recordsOf, type RunRecord } from "../host/run-record.ts";
+import { toldLossesIn } from "../host/told-losses.ts";
 import type { Depth, Loss } from "../ports/broker.ts";
 import { installedEvery, type InstalledEvery } from "./installed-every.ts";
-import { lossesToldIn, type QueueView } from "./queue-outlook.ts";
+import { toldTexts, type QueueView } from "./queue-outlook.ts";
 
 /** What was found out about a queue. */
 export interface Seen {
@@ -44,11 +45,12 @@ export function viewOf(
   return { ...about, ...memory, nextTick: every.length === 0 ? undefined : ticksOf(every) };
 }
 
-type Memory = Pick<QueueView, "records" | "working" | "workers" | "lastRunAt">;
-/** The losses that runs of this host have told of within a week, for people; what it may not read is none. */
+type Memory = Pick<QueueView, "records" | "working" | "workers" | "lastRunAt" | "toldLosses">;
+
+/** The losses that runs and workers of this host have told of within a week, for people; what it may not read is none. */
 export function toldLosses(queue: QueueConfig): readonly string[] {
   const nowMs = Date.now();
-  return lossesToldIn(memoryOf(queue, nowMs)?.records ?? [], nowMs);
+  return toldTexts(memoryOf(queue, nowMs)?.toldLosses ?? [], nowMs);
 }
 
 /** Who takes its tasks here; undefined: this host's memory may not be read. */
@@ -69,9 +71,12 @@ export function consumersOf(
 function memoryOf({ name, storePath }: QueueConfig, nowMs: number): Memory | undefined {
   try {
     const runs = new QueueRuns({ storePath, queue: name });
-    const records = recordsOf(runs.history(nowMs));
+    const history = runs.history(nowMs);
+    const records = recordsOf(history);
+    const toldLosses = toldLossesIn(history);
     const workers = new QueueWorkers({ storePath, queue: name }).living().length;
-    return { records, working: runs.working().length, workers, lastRunAt: lastRunAt(runs, records, nowMs) };
+    const working = runs.working().length;
+    return { records, toldLosses, working, workers, lastRunAt: lastRunAt(runs, records, nowMs) };
   } catch {
     return undefined; // another user's folder: the status of the queue does not depend on it
   }

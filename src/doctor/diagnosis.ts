@@ -17,7 +17,7 @@ export interface Patient {
   readonly examiner: Examiner;
   /** Why a log could not be written; undefined: it could. */
   readonly logFault: (path: string) => string | undefined;
-  /** The losses that runs of this host have told of lately, for people. */
+  /** The losses that runs and workers of this host have told of lately, for people. */
   readonly toldLosses: (queue: QueueConfig) => readonly string[];
   /** Who takes the queue's tasks on this host. Undefined: this host may not tell. */
   readonly consumers: (queue: QueueConfig) => Promise<Consumers | undefined>;

@@ -45,11 +45,11 @@ function judgeWhole(seenAt: number, moment: Moment): Verdict {
 
 const MOST_TOLD = 3;
 
-/** The same, when runs of this host have told of losses lately: what was lost stays lost. A failure says more. */
+/** The same, when runs or workers of this host have told of losses lately: what was lost stays lost. A failure says more. */
 export function withTold(found: Verdict, told: readonly string[]): Verdict {
   if (found.verdict === "fail" || told.length === 0) return found;
   const more = told.length > MOST_TOLD ? `; and ${String(told.length - MOST_TOLD)} more` : "";
-  const says = `runs have told of losses: ${told.slice(0, MOST_TOLD).join("; ")}${more}`;
+  const says = `runs or workers have told of losses: ${told.slice(0, MOST_TOLD).join("; ")}${more}`;
   return warn("loss", { says, fix: REPUBLISH });
 }
 

@@ -38,11 +38,24 @@ export interface EndedWork {
   readonly ended: string;
   /** What failed, for people. */
   readonly failure?: string;
-  /** What it found out to be lost, for people. */
+  /** What it found out to be lost, for people: of an older memq, which noted it at the end. */
   readonly losses?: readonly string[];
 }
 
-export type LedgerEntry = Began | EndedWork;
+/** A run or worker found out that tasks were lost: on record at once, for it may go on for weeks. */
+export interface FoundLost {
+  readonly kind: "lost";
+  readonly run: string;
+  readonly queue: string;
+  /** When it was found out. */
+  readonly at: number;
+  /** It was a worker. */
+  readonly worker?: true;
+  /** What was lost, for people. */
+  readonly losses: readonly string[];
+}
+
+export type LedgerEntry = Began | EndedWork | FoundLost;
 
 // A line stays one small write, whatever a driver had to say.
 const MOST_FAILURE = 500;
@@ -74,7 +87,13 @@ const isEntry = (value: Partial<LedgerEntry>): boolean =>
   typeof value.run === "string" &&
   typeof value.queue === "string" &&
   typeof value.at === "number" &&
-  (value.kind === "began" ? typeof value.who === "object" : value.kind === "ended" && isEnded(value));
+  isOfItsKind(value);
+
+function isOfItsKind(value: Partial<LedgerEntry>): boolean {
+  if (value.kind === "began") return typeof value.who === "object";
+  if (value.kind === "lost") return Array.isArray(value.losses);
+  return value.kind === "ended" && isEnded(value);
+}
 
 const isEnded = (value: Partial<EndedWork>): boolean =>
   [value.startedAt, value.workedMs, value.done, value.retried, value.dead].every(Number.isFinite) &&

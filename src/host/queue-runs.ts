@@ -19,7 +19,7 @@ import type { StuckRun } from "./stuck-run.ts";
 
 /** What a run did with a queue, as far as the ledger wants to know. */
 export type WorkDone = Pick<EndedWork, "done" | "retried" | "dead" | "ended"> &
-  Partial<Pick<EndedWork, "left" | "failure" | "losses">>;
+  Partial<Pick<EndedWork, "left" | "failure">>;
 
 // A worker that has a parent is ended by it, which knows more about it. Those of a parent that was killed are left.
 const PARENTS_MS = 3_000;
@@ -128,6 +128,15 @@ export class QueueRuns {
     });
   }
 
+  /** It found out at that time that tasks were lost. `text`: for people. */
+  lost(text: string, atMs: number): void {
+    this.#wanted = true;
+    const about = { run: this.#run, queue: this.#queue, at: atMs, ...this.#kind };
+    this.#trySync(() => {
+      this.#ledger.append({ kind: "lost", ...about, losses: [text] });
+    });
+  }
+
   /** It worked for so long; to be called for each stretch of work. */
   worked(ms: number): void {
     this.#workedMs += ms;
@@ -150,7 +159,7 @@ export class QueueRuns {
     };
     this.#trySync(() => {
       const isWorthALine = this.#hasBegun || this.#wanted || WANTED.includes(work.ended);
-      if (isWorthALine || work.losses !== undefined) this.#ledger.append(entry);
+      if (isWorthALine) this.#ledger.append(entry);
       else this.#countEmpty();
     });
   }
@@ -180,7 +189,7 @@ export class QueueRuns {
   #overlapping(entries: readonly LedgerEntry[]): readonly string[] {
     const ended = new Set(entries.flatMap((entry) => (entry.kind === "ended" ? [entry.run] : [])));
     return entries.flatMap((entry) => {
-      if (entry.queue !== this.#queue || entry.run === this.#run) return [];
+      if (entry.kind === "lost" || entry.queue !== this.#queue || entry.run === this.#run) return [];
       if (entry.kind === "began") return ended.has(entry.run) || isGone(entry) ? [] : [nameOf(entry.who)];
       const did = entry.done + entry.retried + entry.dead > 0;
       const isHere = entry.host === thisProcess().host;

@@ -1,4 +1,4 @@
-import type { EndedWork, LedgerEntry } from "./ledger-entry.ts";
+import type { Began, EndedWork, LedgerEntry } from "./ledger-entry.ts";
 import { isGone } from "./queue-runs.ts";
 import { nameOf, thisProcess } from "./process-identity.ts";
 
@@ -22,6 +22,7 @@ export interface RunRecord {
 export function recordsOf(entries: readonly LedgerEntry[]): readonly RunRecord[] {
   const records = new Map<string, RunRecord>();
   for (const entry of entries) {
+    if (entry.kind === "lost") continue;
     const name = `${entry.run} ${entry.queue}`;
     const record = entry.kind === "began" ? begunRecord(entry) : endedRecord(entry);
     if (entry.kind === "ended" || !records.has(name)) records.set(name, record);
@@ -39,14 +40,15 @@ const endedRecord = (end: EndedWork): RunRecord => ({
   end,
 });
 
-const kindOf = ({ worker }: LedgerEntry): Pick<RunRecord, "worker"> => (worker === true ? { worker } : {});
+const kindOf = ({ worker }: Began | EndedWork): Pick<RunRecord, "worker"> =>
+  worker === true ? { worker } : {};
 
-function begunRecord(began: Extract<LedgerEntry, { readonly kind: "began" }>): RunRecord {
+function begunRecord(began: Began): RunRecord {
   const { run, queue, at, who } = began;
   return { run, queue, who: nameOf(who), startedAt: at, ...kindOf(began), state: stateOf(began) };
 }
 
-function stateOf(began: Extract<LedgerEntry, { readonly kind: "began" }>): RunRecord["state"] {
+function stateOf(began: Began): RunRecord["state"] {
   if (!isGone(began)) return "running";
   // Another host's processes cannot be seen from here.
   return began.who.host === thisProcess().host ? "killed" : "unknown";

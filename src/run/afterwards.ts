@@ -1,6 +1,5 @@
 import type { WorkDone } from "../host/queue-runs.ts";
 import type { Clock } from "../ports/clock.ts";
-import { lossText } from "../telemetry/loss-text.ts";
 import type { Thresholds } from "../telemetry/warnings.ts";
 import type { QueueReport } from "./report.ts";
 import type { OnHost } from "./visit.ts";
@@ -27,7 +26,7 @@ export function afterwards({ onHost, clock, faults }: Afterwards, report: QueueR
 const withWarnings = (report: QueueReport, warnings: readonly string[]): QueueReport =>
   warnings.length === 0 ? report : { ...report, warnings };
 
-function workOf({ done, retried, dead, left, ended, failure, losses }: QueueReport): WorkDone {
+function workOf({ done, retried, dead, left, ended, failure }: QueueReport): WorkDone {
   return {
     done,
     retried,
@@ -35,6 +34,5 @@ function workOf({ done, retried, dead, left, ended, failure, losses }: QueueRepo
     ended,
     ...(left !== undefined && { left }),
     ...(failure !== undefined && { failure: `${failure.message} [${failure.code}]` }),
-    ...(losses.length > 0 && { losses: losses.map(lossText) }),
   };
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../errors.ts";
+import { EXIT, type ErrorCode } from "../errors.ts";
 import type { SlotHolder } from "../host/run-slots.ts";
 import type { Loss } from "../ports/broker.ts";
 import type { Listener, RunEvent } from "../telemetry/events.ts";
@@ -40,6 +40,10 @@ export interface RunReport {
   /** What went wrong with those who were to be told of it; absent: nothing. */
   readonly faults?: readonly string[];
 }
+
+/** How whoever did that exits because of what was lost. */
+export const lossExit = ({ losses, leasesLost }: Pick<QueueReport, "losses" | "leasesLost">): number =>
+  losses.length > 0 || leasesLost > 0 ? EXIT.loss : EXIT.ok;
 
 /** Counts what a queue's run tells, and passes it on. */
 export class Tally {

@@ -2,7 +2,8 @@ import { MemqError, EXIT, describeError, worstExit } from "../errors.ts";
 import type { Broker, Depth } from "../ports/broker.ts";
 import { afterwards, type Afterwards } from "./afterwards.ts";
 import { guardExit } from "./exit-guard.ts";
-import { Tally, type QueueReport, type RunReport } from "./report.ts";
+import { lossExit, Tally, type QueueReport, type RunReport } from "./report.ts";
+import { tellLosses } from "./losses.ts";
 import { catchStrays } from "./strays.ts";
 import { warningsOf } from "../telemetry/warnings.ts";
 import { visit, type VisitEnd, type VisitParts } from "./visit.ts";
@@ -79,9 +80,8 @@ async function endOf(parts: Tallied): Promise<End> {
 }
 
 /** What was lost is told; answers what is left. */
-async function lastLook({ queue, tally }: Tallied, broker: Broker, end: VisitEnd): Promise<Depth> {
-  const [losses, depth] = await Promise.all([broker.losses(), end.depth ?? broker.depth()]);
-  for (const loss of losses) tally.listen({ kind: "loss", queue, loss });
+async function lastLook(parts: Tallied, broker: Broker, end: VisitEnd): Promise<Depth> {
+  const [depth] = await Promise.all([end.depth ?? broker.depth(), tellLosses(broker, parts)]);
   return depth;
 }
 
@@ -109,10 +109,11 @@ const atWork = (count: number): string => (count === 1 ? "1 run works" : `${Stri
 /** How a run exits because of one of its queues. */
 export const exitOf = (report: QueueReport): number => worstExit(exitsOf(report));
 
-function exitsOf({ failure, losses, leasesLost, dead }: QueueReport): readonly number[] {
+function exitsOf(report: QueueReport): readonly number[] {
+  const { failure, dead } = report;
   return [
     failure === undefined ? EXIT.ok : new MemqError(failure.code, "").exit,
-    losses.length > 0 || leasesLost > 0 ? EXIT.loss : EXIT.ok,
+    lossExit(report),
     dead > 0 ? EXIT.deadLetters : EXIT.ok,
   ];
 }

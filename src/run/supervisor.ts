@@ -84,7 +84,7 @@ export class Supervisor {
 
   /**
    * Resolves with the exit code when it was told to end and all are gone, or when the first one ends before it ever
-   * worked because of its handlers or its configuration: the others would do the same.
+   * worked because of its handlers or its configuration: the others would do the same. What one of them lost is in it.
    */
   async run(): Promise<number> {
     const [first, ...others] = this.#posts;
@@ -181,7 +181,10 @@ export class Supervisor {
   #start(): WorkerProcess {
     const worker = this.#parts.start();
     this.#alive.add(worker);
-    void worker.ended.then(() => this.#alive.delete(worker));
+    void worker.ended.then(({ code }) => {
+      this.#alive.delete(worker);
+      if (code === EXIT.loss) this.#exit = EXIT.loss;
+    });
     void worker.ready.then(() => {
       this.#working.add(worker);
       this.#wasReady = true;
@@ -208,7 +211,7 @@ export class Supervisor {
     void worker.ended.then((end) => {
       if (!this.#isOn(post, worker)) return;
       // It was asked to end by others, or its word that it would was not heard in time.
-      if (isReady && end.code === EXIT.ok) this.#fill(post);
+      if (isReady && isOrderly(end)) this.#fill(post);
       else void this.#replace(post, worker, end);
     });
   }
@@ -258,5 +261,8 @@ export class Supervisor {
     clearTimeout(tooLong);
   }
 }
+
+/** It came to its end by itself. */
+const isOrderly = ({ code }: WorkerEnd): boolean => code === EXIT.ok || code === EXIT.loss;
 
 const isAny = (...signals: readonly AbortSignal[]): boolean => signals.some(({ aborted }) => aborted);

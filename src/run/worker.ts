@@ -1,12 +1,12 @@
 import { describeError, EXIT, MemqError, worstExit } from "../errors.ts";
 import type { QueueWorkers } from "../host/queue-workers.ts";
 import type { RunSlot } from "../host/run-slots.ts";
-import type { Broker } from "../ports/broker.ts";
 import { afterwards } from "./afterwards.ts";
 import { Backoff } from "./backoff.ts";
 import { drain, type BatchEnd, type Staying } from "./batch.ts";
 import { guardExit } from "./exit-guard.ts";
-import { Tally, type QueueReport, type RunReport } from "./report.ts";
+import { tellLosses } from "./losses.ts";
+import { lossExit, Tally, type QueueReport, type RunReport } from "./report.ts";
 import type { QueueRun } from "./run.ts";
 import { catchStrays } from "./strays.ts";
 import { Vigil } from "./vigil.ts";
@@ -51,8 +51,8 @@ export async function workOn(queues: readonly WorkerQueue[], care: WorkerCare): 
 
 const nothing = (): void => undefined;
 
-// What a server that was restarted has lost is found out within this time.
-const LOSSES_MS = 60_000;
+// What a server that was restarted has lost is found out within this time: a look is one small question.
+const LOSSES_MS = 5_000;
 
 type Tallied = WorkerQueue & { readonly tally: Tally };
 type End = Pick<QueueReport, "ended" | "failure">;
@@ -89,10 +89,7 @@ class Worker {
     this.#beginVigil();
     try {
       const reports = await Promise.all(this.#queues.map((queue) => this.#workOn(queue)));
-      const exits = reports.map(({ failure }) =>
-        failure === undefined ? EXIT.ok : new MemqError(failure.code, "").exit,
-      );
-      return { queues: reports, exit: worstExit(exits) };
+      return { queues: reports, exit: worstExit(reports.flatMap(exitsOf)) };
     } finally {
       for (const signal of signals) signal.removeEventListener("abort", this.#leave);
       this.#vigil?.end();
@@ -155,7 +152,8 @@ class Worker {
 
   async #drain(parts: Tallied, backoff: Backoff): Promise<BatchEnd> {
     const broker = await parts.open();
-    const looking = setInterval(() => void tellLosses(broker, parts), LOSSES_MS);
+    const look = (): void => void tellLosses(broker, parts).catch(toldElsewhere);
+    const looking = setInterval(look, LOSSES_MS);
     const stays: Staying = {
       leave: this.#leaving.signal,
       watch: this.#vigil?.of(parts.queue),
@@ -163,6 +161,7 @@ class Worker {
       onReady: () => {
         backoff.began(performance.now());
         this.#ready(parts);
+        look(); // the server may have been away, and come back empty
       },
     };
     try {
@@ -204,10 +203,11 @@ class Worker {
 
 const codeOf = (error: unknown): MemqError["code"] => (error instanceof MemqError ? error.code : "BUG");
 
-async function tellLosses(broker: Broker, { queue, tally }: Tallied): Promise<void> {
-  try {
-    for (const loss of await broker.losses()) tally.listen({ kind: "loss", queue, loss });
-  } catch {
-    // A broker that does not answer is told by what needs it to work.
-  }
-}
+/** Dead letters are no failure of whoever works for weeks. */
+const exitsOf = (report: QueueReport): readonly number[] => [
+  report.failure === undefined ? EXIT.ok : new MemqError(report.failure.code, "").exit,
+  lossExit(report),
+];
+
+/** A broker that does not answer is told by what needs it to work. */
+const toldElsewhere = (): void => undefined;

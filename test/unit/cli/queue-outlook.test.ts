@@ -72,25 +72,23 @@ test("without a run to judge by there is no pace", () => {
 });
 
 describe("what was lost", () => {
-  const lost = (at: number): RunRecord => {
-    const ended = record(0, 0);
-    const losses = ["an unknown number of tasks were lost (restart)"];
-    return { ...ended, ...(ended.end !== undefined && { end: { ...ended.end, at, losses } }) };
-  };
+  const lost = (at: number): Partial<QueueView> => ({
+    toldLosses: [{ at, text: "an unknown number of tasks were lost (restart)" }],
+  });
 
   test("is said first while no run has told it", () => {
     const losses = [{ at: clock.now(), cause: "eviction", atLeast: 12 }] as const;
     expect(outlook(view({ losses, depth: { dead: 1 } }))[0]).toBe(
-      "at least 12 tasks were lost (eviction); the next run says it too",
+      "at least 12 tasks were lost (eviction); the next run or worker says it too",
     );
   });
 
-  test("is said for a week after a run told it", () => {
+  test("is said for a week after it was told", () => {
     const day = 1_440 * MINUTE;
-    expect(outlook(view({ records: [lost(clock.now() - day)] }))).toEqual([
+    expect(outlook(view(lost(clock.now() - day)))).toEqual([
       expect.stringMatching(/^an unknown number of tasks were lost \(restart\), found out 2025-12-31 /),
     ]);
-    expect(outlook(view({ records: [lost(clock.now() - 8 * day)] }))).toEqual([]);
+    expect(outlook(view(lost(clock.now() - 8 * day)))).toEqual([]);
   });
 });
 

@@ -17,6 +17,7 @@ import { Ledger } from "../../../src/host/ledger.ts";
 import { QueueRuns, type WorkDone } from "../../../src/host/queue-runs.ts";
 import { thisProcess } from "../../../src/host/process-identity.ts";
 import { realmName } from "../../../src/host/realm.ts";
+import { toldLossesIn } from "../../../src/host/told-losses.ts";
 import { upMs } from "../../../src/host/up-time.ts";
 import { recordsOf } from "../../../src/host/run-record.ts";
 
@@ -68,6 +69,37 @@ test("a run that waited in vain for a place leaves a record, whatever ended it",
   runs.end(did({ done: 0, ended: "max-time" }), NOW);
   expect(recordsOf(runsOf("look").history(NOW))).toMatchObject([{ end: { ended: "max-time" } }]);
   expect(runsOf("look").emptyRuns()).toBeUndefined();
+});
+
+test("a loss is on record as soon as it is found, with its time, and whoever found it has a record too", () => {
+  const runs = runsOf("one");
+  runs.start(NOW - 9_000);
+  runs.lost("12 tasks were lost", NOW - 5_000);
+  runs.lost("3 tasks were lost", NOW - 4_000);
+  expect(toldLossesIn(runsOf("look").history(NOW))).toEqual([
+    { at: NOW - 4_000, text: "3 tasks were lost" },
+    { at: NOW - 5_000, text: "12 tasks were lost" },
+  ]);
+  expect(toldLossesIn(runsOf("look", "mail").history(NOW))).toEqual([]);
+  expect(recordsOf(runsOf("look").history(NOW))).toEqual([]);
+  runs.end(did({ done: 0 }), NOW);
+  expect(recordsOf(runsOf("look").history(NOW))).toMatchObject([{ end: { ended: "empty", done: 0 } }]);
+  expect(toldLossesIn(runsOf("look").history(NOW))).toHaveLength(2);
+});
+
+test("a loss that was noted at the end of a run, by an older memq, is read as told then", () => {
+  const old = {
+    kind: "ended",
+    run: "old",
+    queue: "push",
+    at: NOW,
+    host: "host",
+    pid: 1,
+    startedAt: NOW,
+  } as const;
+  const losses = ["12 tasks were lost"];
+  new Ledger(join(folder, "runs")).append({ ...old, workedMs: 0, ...did(), losses });
+  expect(toldLossesIn(runsOf("look").history(NOW))).toEqual([{ at: NOW, text: "12 tasks were lost" }]);
 });
 
 test("a run ends a worker that a handler blocks for longer than it said, and nobody else did", async () => {

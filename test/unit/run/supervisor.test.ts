@@ -118,6 +118,16 @@ test("one that leaves by itself is replaced at once, and its end is no news", as
   expect(said).toEqual([]);
 });
 
+test("ends with 74 when one of its workers, also one that was replaced, ends with that", async () => {
+  begin(1);
+  await allReady(1);
+  (await actor(0)).end({ code: 74, how: "exit 74" });
+  (await actor(1)).getReady();
+  expect(said).toEqual([]);
+  supervisor.end();
+  expect(await running).toBe(74);
+});
+
 test("one that leaves before it ever worked is not replaced again and again", async () => {
   begin(1);
   const first = await actor(0);

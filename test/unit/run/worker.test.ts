@@ -6,6 +6,7 @@ import { MemqError } from "../../../src/errors.ts";
 import { QueueRuns } from "../../../src/host/queue-runs.ts";
 import { recordsOf } from "../../../src/host/run-record.ts";
 import { QueueWorkers } from "../../../src/host/queue-workers.ts";
+import { toldLossesIn } from "../../../src/host/told-losses.ts";
 import { open, type Memq } from "../../../src/memq.ts";
 import type { Broker } from "../../../src/ports/broker.ts";
 import { drain } from "../../../src/run/batch.ts";
@@ -200,6 +201,28 @@ describe("work()", () => {
     await working;
     expect(tries).toBeGreaterThan(2);
     expect(events.filter(({ kind }) => kind === "unserved")).toHaveLength(1);
+  });
+
+  test("what was lost is on record while it goes on, as it was told, and ends it with 74", async () => {
+    const broker = await memq.broker();
+    const at = Date.now() - 1_000;
+    const found = [{ at, cause: "restart", atLeast: 3 } as const];
+    broker.losses = () => Promise.resolve(found.splice(0));
+    const working = work({ queues: ["default"] });
+    const runs = new QueueRuns({ storePath: folder, queue: "default" });
+    await until(() => events.some(({ kind }) => kind === "loss"));
+    expect(toldLossesIn(runs.history(Date.now()))).toEqual([
+      { at, text: "at least 3 tasks were lost (restart)" },
+    ]);
+    stop.now();
+    expect(await working).toMatchObject({ exit: 74, queues: [{ losses: [{ at, atLeast: 3 }] }] });
+    expect(toldLossesIn(runs.history(Date.now()))).toHaveLength(1);
+  });
+
+  test("dead letters do not make its end a failure", async () => {
+    const working = work({ queues: ["default"], maxTasks: 1 });
+    await memq.publish("nosuch", []);
+    expect(await working).toMatchObject({ exit: 0, queues: [{ dead: 1 }] });
   });
 
   test("reports tasks that ran and whose outcome could not be recorded", async () => {

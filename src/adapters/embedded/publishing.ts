@@ -4,6 +4,7 @@ import type { Codec } from "../../task/codec.ts";
 import type { Draft, TaskState } from "../../task/task.ts";
 import { countRemoved } from "./bulk-removals.ts";
 import { STATE } from "./schema.ts";
+import { counterOf } from "./selection.ts";
 import type { StoredQueue } from "./stored-queue.ts";
 import { storedKey } from "./stored-text.ts";
 
@@ -15,13 +16,23 @@ export interface Encoded {
   readonly body: string;
 }
 
-/** A task as it is going to be kept. */
-interface NewTask {
+/** A task with a key, as it is going to be kept. */
+interface KeyedTask extends Place {
   readonly row: number;
+  readonly key: string;
+  readonly text: string;
+}
+
+interface Place {
   readonly state: number;
   readonly at: number;
-  readonly key: string | undefined;
-  readonly text: string;
+}
+
+/** New tasks without a key that differ in nothing but number and text. */
+interface Run extends Place {
+  readonly firstRow: number;
+  readonly texts: string[];
+  chars: number;
 }
 
 /** The draft with its text, or why there is none. */
@@ -80,9 +91,11 @@ class Intake {
   readonly #queue: StoredQueue;
   readonly #number: number;
   readonly #nowMs: number;
-  readonly #tasks = new Map<number, NewTask>();
+  readonly #keyed = new Map<number, KeyedTask>();
   readonly #rowOfKey = new Map<string, number>();
   readonly #bulk: number | null;
+  readonly #added = { waiting: 0, delayed: 0 };
+  #run: Run | undefined;
   #lastRow: number;
 
   constructor(queue: StoredQueue, bulk: number | undefined) {
@@ -112,14 +125,13 @@ class Intake {
 
   finish(): void {
     const { connection, name } = this.#queue;
-    this.#insert(this.#tasks.values());
-    let delayed = 0;
-    for (const { state } of this.#tasks.values()) if (state === STATE.delayed) delayed++;
+    this.#insertRun();
+    for (const task of this.#keyed.values()) this.#insertKeyed(task);
     connection.run(
       "UPDATE queue SET last_task = ?, waiting = waiting + ?, delayed = delayed + ? WHERE name = ?",
       this.#lastRow,
-      this.#tasks.size - delayed,
-      delayed,
+      this.#added.waiting,
+      this.#added.delayed,
       name,
     );
   }
@@ -128,19 +140,21 @@ class Intake {
     const row = ++this.#lastRow;
     const id = this.#queue.ids.format(row);
     const later = draft.dueAt !== undefined && draft.dueAt > this.#nowMs;
-    this.#tasks.set(row, {
-      row,
-      state: later ? STATE.delayed : STATE.waiting,
-      at: later ? Math.ceil(draft.dueAt) : this.#nowMs,
-      key,
-      text: this.#queue.codec.seal(id, body),
-    });
-    if (key !== undefined) this.#rowOfKey.set(key, row);
+    const state = later ? STATE.delayed : STATE.waiting;
+    const at = later ? Math.ceil(draft.dueAt) : this.#nowMs;
+    const text = this.#queue.codec.seal(id, body);
+    this.#added[later ? "delayed" : "waiting"]++;
+    if (key === undefined) {
+      this.#addToRun(row, { state, at }, text);
+    } else {
+      this.#keyed.set(row, { row, state, at, key, text });
+      this.#rowOfKey.set(key, row);
+    }
     return id;
   }
 
   #unfinished(key: string): { readonly row: number; readonly state: TaskState } | undefined {
-    const sibling = this.#tasks.get(this.#rowOfKey.get(key) ?? 0);
+    const sibling = this.#keyed.get(this.#rowOfKey.get(key) ?? 0);
     if (sibling !== undefined) {
       return { row: sibling.row, state: sibling.state === STATE.delayed ? "delayed" : "waiting" };
     }
@@ -151,49 +165,50 @@ class Intake {
 
   /** A task that another takes the place of, be it of this very batch. */
   #remove(row: number): void {
-    if (this.#tasks.delete(row)) return;
+    const sibling = this.#keyed.get(row);
+    if (sibling !== undefined) {
+      this.#keyed.delete(row);
+      this.#added[counterOf(sibling.state)]--;
+      return;
+    }
     const gone = this.#queue.connection.get("DELETE FROM task WHERE id = ? RETURNING state, bulk", row);
     const { state, bulk } = gone as { state: number; bulk: number | null };
     countRemoved(this.#queue, [bulk]);
     this.#queue.count(state === STATE.delayed ? { delayed: -1 } : { waiting: -1 });
   }
 
-  /** Neighbours that differ in nothing but number and text go in together. */
-  #insert(tasks: Iterable<NewTask>): void {
-    let run: NewTask[] = [];
-    let chars = 0;
-    for (const task of tasks) {
-      if (run.length === MAX_RUN || chars >= MAX_RUN_CHARS || !follows(run.at(-1), task)) {
-        this.#insertRun(run);
-        run = [];
-        chars = 0;
-      }
-      run.push(task);
-      chars += task.text.length;
+  #addToRun(row: number, { state, at }: Place, text: string): void {
+    let run = this.#run;
+    if (run === undefined || !isPartOf(run, row, { state, at })) {
+      this.#insertRun();
+      run = this.#run = { firstRow: row, state, at, texts: [], chars: 0 };
     }
-    this.#insertRun(run);
+    run.texts.push(text);
+    run.chars += text.length;
   }
 
-  #insertRun(run: readonly NewTask[]): void {
-    const [first] = run;
-    if (first === undefined) return;
-    const { row, state, at, key } = first;
+  #insertRun(): void {
+    if (this.#run === undefined) return;
+    const { firstRow, state, at, texts } = this.#run;
     const { connection } = this.#queue;
-    if (key !== undefined) {
-      connection.run(INSERT_KEYED, row, this.#number, state, at, this.#nowMs, this.#bulk, key, first.text);
-      return;
-    }
-    const texts = JSON.stringify(run.map(({ text }) => text));
-    connection.run(INSERT_RUN, row, this.#number, state, at, this.#nowMs, this.#bulk, texts);
+    const values = JSON.stringify(texts);
+    connection.run(INSERT_RUN, firstRow, this.#number, state, at, this.#nowMs, this.#bulk, values);
+    this.#run = undefined;
+  }
+
+  #insertKeyed({ row, state, at, key, text }: KeyedTask): void {
+    const { connection } = this.#queue;
+    connection.run(INSERT_KEYED, row, this.#number, state, at, this.#nowMs, this.#bulk, key, text);
   }
 }
 
-const follows = (last: NewTask | undefined, task: NewTask): boolean =>
-  last?.row === task.row - 1 &&
-  last.state === task.state &&
-  last.at === task.at &&
-  last.key === undefined &&
-  task.key === undefined;
+/** Whether a task can go into a run that ends before it. */
+const isPartOf = (run: Run, row: number, { state, at }: Place): boolean =>
+  row === run.firstRow + run.texts.length &&
+  run.texts.length < MAX_RUN &&
+  run.chars < MAX_RUN_CHARS &&
+  run.state === state &&
+  run.at === at;
 
 /** The one unfinished task of a queue with that key, as stored. */
 export function unfinishedWithKey(

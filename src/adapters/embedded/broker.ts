@@ -29,8 +29,8 @@ export interface Desk {
   readonly shrinker: Shrinker;
 }
 
-// Each publish waits for the disk once, and keeps all others from the store for some 20 ms when it is as large as that.
-const PUBLISH_LIMIT = 5_000;
+// Each publish waits for the disk once. Of more, V8 moves as much about as the waits would take.
+const PUBLISH_LIMIT = 2_000;
 
 /** One owner of one queue of the embedded store. Each method opens the store if it is not open yet. */
 export class EmbeddedBroker implements port.Broker {

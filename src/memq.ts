@@ -14,7 +14,7 @@ import type { Emission, EmitOptions, EventParams } from "./publish/events.ts";
 import { listeningTo, type Listening } from "./publish/listening.ts";
 import { makePublisher, type BulkItem, type BulkPart, type PartReport } from "./publish/publisher.ts";
 import { nearest } from "./task/nearest.ts";
-import type { Json } from "./task/task.ts";
+import type { Call, Json } from "./task/task.ts";
 import type { RunOptions } from "./run/run-options.ts";
 import type { WorkOptions } from "./run/work-options.ts";
 import type { OnResult } from "./run/on-result.ts";
@@ -43,6 +43,13 @@ export interface PublishTo extends PublishOptions {
 export interface PublishManyTo extends PublishTo {
   /** Told each outcome when it is known, instead of collecting them all: for more items than memory holds outcomes of. */
   readonly onOutcome?: OnOutcome;
+  /**
+   * A name, to wait for it (`memq wait NAME`), and to go on with it: called again with the same items, and more behind
+   * them, it publishes those that were not answered yet, whatever was killed meanwhile.
+   */
+  readonly bulk?: string;
+  /** One more call, published when all of a bulk that has a name is done, dead or cancelled. */
+  readonly then?: Call;
 }
 
 /** Where a call goes, and how its result is waited for. */
@@ -82,7 +89,18 @@ export class Memq {
 
   /** Keeps many calls and answers item by item, in their order; a bad one does not stop the others. */
   async publishMany(items: BulkSource, options: PublishManyTo = {}): Promise<BulkReport> {
-    const { queue, onOutcome, ...how } = options;
+    const { queue, onOutcome, bulk: name, then, ...how } = options;
+    if (then !== undefined && name === undefined)
+      throw new MemqError("USAGE", `then goes with bulk: a name, such as { bulk: "spring", then }`);
+    if (name !== undefined) {
+      const { publishNamed } = await import("./publish/named-items.ts");
+      const parts = {
+        broker: await this.broker(queue),
+        publisher: await this.#publisher(queue),
+        clock: this.#clock,
+      };
+      return publishNamed(parts, items, { name, then, options: how, onOutcome });
+    }
     return publishAll(await this.#publisher(queue), items, { options: how, onOutcome });
   }
 

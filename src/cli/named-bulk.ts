@@ -1,8 +1,9 @@
 import { MemqError } from "../errors.ts";
-import { livenessOf, thisProcess } from "../host/process-identity.ts";
+import { thisProcess } from "../host/process-identity.ts";
 import type { PublishTo } from "../memq.ts";
 import { MAX_BULK_NAME_BYTES } from "../ports/bulks.ts";
-import { placeText, readPlace, type BulkPlace } from "../publish/bulk-place.ts";
+import { placeText, type BulkPlace } from "../publish/bulk-place.ts";
+import { takeUp } from "../publish/bulk-turn.ts";
 import type { BulkItem, BulkOutcome } from "../publish/publisher.ts";
 import { readCall } from "../task/call-text.ts";
 import type { Call } from "../task/task.ts";
@@ -16,9 +17,6 @@ export interface LineCounts {
   readonly duplicate: number;
   readonly refused: number;
 }
-
-// A publisher on another host cannot be seen; one that has written nothing for so long is not there.
-const SILENT_MS = 60_000;
 
 const START = { line: 0, bytes: 0, duplicate: 0, refused: 0, at: 0 };
 
@@ -57,14 +55,8 @@ export class NamedBulk {
   ): Promise<NamedBulk> {
     assertName(name);
     const broker = await session.openQueue().broker(to.queue);
-    const nowMs = Date.now();
-    // Looked at before anything is brought in order: whoever publishes it is not to be disturbed.
-    const counted = await broker.bulks.count(name);
-    if (counted !== undefined) assertFree(name, placeOf(name, counted.place), nowMs);
-    const state = await broker.bulks.resume(name);
-    if (state === undefined) return new NamedBulk(session, to, { name, reading, kept: 0 });
-    const { version, kept } = state;
-    return new NamedBulk(session, to, { name, reading, version, kept, place: placeOf(name, state.place) });
+    const found = await takeUp(broker, name, Date.now());
+    return new NamedBulk(session, to, { name, reading, kept: 0, ...found });
   }
 
   /** Where this publisher goes on. */
@@ -153,21 +145,3 @@ function assertName(name: string): void {
     `--bulk ${JSON.stringify(name)} is no name (1 to ${String(MAX_BULK_NAME_BYTES)} bytes that can be printed)`,
   );
 }
-
-function placeOf(name: string, text: string): BulkPlace {
-  const place = readPlace(text);
-  if (place !== undefined) return place;
-  throw new MemqError("STORE_FOREIGN", `bulk "${name}" was begun by a newer memq`);
-}
-
-function assertFree(name: string, { by, at }: BulkPlace, nowMs: number): void {
-  if (by === undefined) return;
-  const liveness = livenessOf(by);
-  const isSilent = Math.abs(nowMs - at) >= SILENT_MS;
-  if (liveness === "dead" || (liveness === "unknown" && isSilent)) return;
-  if (liveness !== "unknown" && isSelf(by.pid)) return;
-  const who = `process ${String(by.pid)} on ${by.host}`;
-  throw new MemqError("BULK_TAKEN", `bulk "${name}" is being published by ${who}`);
-}
-
-const isSelf = (pid: number): boolean => pid === process.pid;

@@ -17,6 +17,8 @@ export interface BulkReport {
   readonly kept: number;
   readonly duplicate: number;
   readonly refused: number;
+  /** Items that were answered by an earlier call under the same name: they are in the counts. Absent: none. */
+  readonly before?: number;
 }
 
 interface BulkOptions {
@@ -58,7 +60,8 @@ async function kept<T>(batch: Promise<T>, answered: number): Promise<T> {
   }
 }
 
-async function* inBatches(items: BulkSource, limit: number): AsyncGenerator<readonly BulkItem[]> {
+/** Items as they are published together: few enough, and not too much to hold. */
+export async function* inBatches(items: BulkSource, limit: number): AsyncGenerator<readonly BulkItem[]> {
   if (Symbol.asyncIterator in items) yield* asyncBatches(items);
   else yield* syncBatches(items, limit); // without an await for every item
 }

@@ -120,15 +120,15 @@ export class EmbeddedBroker implements port.Broker {
   }
 
   async list(state: TaskState, page: port.PageRequest): Promise<port.Page> {
-    return list((await this.#open()).queue, state, page);
+    return list(await this.#open(), state, page);
   }
 
   async find(id: string): Promise<TaskRecord | undefined> {
-    return find((await this.#open()).queue, id);
+    return find(await this.#open(), id);
   }
 
   async findKey(key: string): Promise<TaskRecord | undefined> {
-    return findKey((await this.#open()).queue, key);
+    return findKey(await this.#open(), key);
   }
 
   async putBack(ids: readonly string[] | "all"): Promise<number> {

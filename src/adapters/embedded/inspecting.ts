@@ -6,7 +6,9 @@ import { HELD_IN_RANGE } from "./held-ranges.ts";
 import { nextDueAt, pausedUntil } from "./idle.ts";
 import { STATE } from "./schema.ts";
 import { merge } from "./selection.ts";
+import type { Owner } from "./owner.ts";
 import type { StoredQueue } from "./stored-queue.ts";
+import { goneHolders } from "./succession.ts";
 import { storedKey } from "./stored-text.ts";
 
 /** A task as stored, with whoever holds it. */
@@ -19,14 +21,21 @@ interface StoredRow {
   readonly error: string | null;
   readonly body: string;
   readonly lease_ends_at: number | null;
+  readonly holder: number | null;
   readonly host: string | null;
   readonly pid: number | null;
+}
+
+/** A queue, and who looks at it. */
+interface Looking {
+  readonly queue: StoredQueue;
+  readonly owner: Owner;
 }
 
 // Of one page, whatever is asked for.
 const MAX_PAGE = 1_000;
 
-const SELECT = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
+const SELECT = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
   FROM task LEFT JOIN holder ON holder.id = coalesce(task.holder, (
     SELECT held_range.holder FROM held_range WHERE task.state = 0 AND held_range.queue = task.queue
     AND task.id BETWEEN held_range.first AND held_range.last))`;
@@ -39,10 +48,10 @@ const DUE = PAGE_OF("state = 1 AND at <= ?");
 const DELAYED = PAGE_OF("state = 1 AND at > ?");
 const DEAD = PAGE_OF("state = 3");
 // Through the few holders there are: running tasks have no index of their own by queue.
-const RUNNING = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
+const RUNNING = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
   FROM holder CROSS JOIN task ON task.holder = holder.id
   WHERE holder.queue = ? AND state = 2 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
-const RUNNING_IN_RANGES = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, host, pid
+const RUNNING_IN_RANGES = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
   FROM held_range CROSS JOIN holder ON holder.id = held_range.holder
   CROSS JOIN task ON task.id BETWEEN held_range.first AND held_range.last
   WHERE held_range.queue = ? AND +state = 0 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
@@ -90,7 +99,7 @@ function oldestWaitingAt({ connection }: StoredQueue, number: number, nowMs: num
 }
 
 /** A page of the tasks in one state, in order. @throws MemqError USAGE for a place that no page ended at. */
-export async function list(queue: StoredQueue, state: TaskState, page: PageRequest): Promise<Page> {
+export async function list({ queue, owner }: Looking, state: TaskState, page: PageRequest): Promise<Page> {
   const after = placeOf(page.after);
   const limit = Math.min(page.limit, MAX_PAGE);
   return queue.connection.read(() => {
@@ -98,8 +107,9 @@ export async function list(queue: StoredQueue, state: TaskState, page: PageReque
     if (number === undefined) return { tasks: [] };
     const rows = rowsIn(queue, state, { number, after, limit });
     const last = rows.at(-1);
+    const gone = goneFrom(queue, owner, rows);
     return {
-      tasks: rows.map((row) => recordOf(queue, row)),
+      tasks: rows.map((row) => recordOf(queue, row, gone)),
       ...(last !== undefined && rows.length === limit && { next: `${String(last.at)}.${String(last.id)}` }),
     };
   });
@@ -138,18 +148,18 @@ function placeOf(after: string | undefined): readonly [at: number, id: number] {
   return [Number(at), Number(id)];
 }
 
-export async function find(queue: StoredQueue, id: string): Promise<TaskRecord | undefined> {
+export async function find({ queue, owner }: Looking, id: string): Promise<TaskRecord | undefined> {
   const row = queue.ids.parse(id);
   if (row === undefined) return undefined;
   return queue.connection.read(() => {
     const number = queue.row()?.id ?? 0;
     const found = queue.connection.get(`${SELECT} WHERE task.id = ? AND task.queue = ?`, row, number);
-    return found === undefined ? undefined : recordOf(queue, found as StoredRow);
+    return shown({ queue, owner }, found as StoredRow | undefined);
   });
 }
 
 /** The unfinished task with that key, else its latest dead letter. */
-export function findKey(queue: StoredQueue, key: string): Promise<TaskRecord | undefined> {
+export function findKey({ queue, owner }: Looking, key: string): Promise<TaskRecord | undefined> {
   return queue.connection.read(() => {
     const number = queue.row()?.id ?? 0;
     const found = queue.connection.get(
@@ -158,11 +168,20 @@ export function findKey(queue: StoredQueue, key: string): Promise<TaskRecord | u
       storedKey(key),
       STATE.dead,
     );
-    return found === undefined ? undefined : recordOf(queue, found as StoredRow);
+    return shown({ queue, owner }, found as StoredRow | undefined);
   });
 }
 
-function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow): TaskRecord {
+const shown = ({ queue, owner }: Looking, row: StoredRow | undefined): TaskRecord | undefined =>
+  row && recordOf(queue, row, goneFrom(queue, owner, [row]));
+
+/** Those who held rows and are gone: judged as one who claims would judge. */
+function goneFrom(queue: StoredQueue, owner: Owner, rows: readonly StoredRow[]): ReadonlySet<number> {
+  const number = rows.some(({ holder }) => holder !== null) ? queue.row()?.id : undefined;
+  return new Set(number === undefined ? [] : goneHolders(queue, owner, number).map(({ id }) => id));
+}
+
+function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow, gone: ReadonlySet<number>): TaskRecord {
   const id = ids.format(row.id);
   const decoded = codec.open(id, row.born, row.body);
   const holder =
@@ -171,12 +190,18 @@ function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow): TaskRecor
     id,
     state: holder === undefined ? stateOf(row, clock.now()) : "running",
     attempts: row.attempts,
-    at: row.lease_ends_at ?? row.at,
+    at: atOf(row, gone, clock.now()),
     ...(decoded.kind === "task" && { task: decoded.task }),
     ...(decoded.kind === "broken" && { fault: decoded.reason }),
     ...(row.error !== null && { error: row.error }),
     ...(holder !== undefined && { holder }),
   };
+}
+
+/** Nobody renews the lease of one who is gone: it has ended, for whoever claims next. */
+function atOf({ lease_ends_at, holder, at }: StoredRow, gone: ReadonlySet<number>, nowMs: number): number {
+  if (lease_ends_at === null) return at;
+  return holder !== null && gone.has(holder) ? Math.min(lease_ends_at, nowMs) : lease_ends_at;
 }
 
 function stateOf({ state, at }: StoredRow, nowMs: number): TaskState {

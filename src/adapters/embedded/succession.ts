@@ -55,7 +55,8 @@ export function forgetFlights(connection: Connection, holders: readonly number[]
   for (const holder of holders) removeFlights(flightsPath(connection, holder));
 }
 
-function goneHolders(queue: StoredQueue, { processes, tenure }: Owner, number: number): HolderRow[] {
+/** The other owners of a queue on record that are gone. */
+export function goneHolders(queue: StoredQueue, { processes, tenure }: Owner, number: number): HolderRow[] {
   const times = { nowMs: queue.clock.now(), upMs: processes.upMs() };
   return otherHolders(queue.connection, number, tenure?.holder).filter((holder) =>
     isGone(holder, processes.livenessOf(identityOf(holder)), times),

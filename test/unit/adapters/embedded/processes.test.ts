@@ -80,6 +80,18 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
+test("a running task whose holder was killed is shown with a lease that has ended", async () => {
+  const [id = ""] = await keep(owner, named("a"));
+  const child = await holder(1, 1);
+  const before = await owner.find(id);
+  expect(before).toMatchObject({ state: "running" });
+  expect(before?.at).toBeGreaterThan(clock.now());
+  await kill(child);
+  expect((await owner.find(id))?.at).toBeLessThanOrEqual(clock.now());
+  const { tasks } = await owner.list("running", { limit: 10 });
+  expect(tasks.map(({ at }) => at <= clock.now())).toEqual([true]);
+});
+
 describe("owners that are processes", { timeout: 30_000 }, () => {
   test("what a killed process held is claimed within a second: what it had started is charged and alone", async () => {
     await keep(owner, ...series("t", 5).map((name) => named(name)));

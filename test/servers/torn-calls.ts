@@ -29,6 +29,8 @@ export interface Told {
   readonly n: number;
   /** "asked": it is about to be published; "listed": `run` of a group has given it once more, at the end. */
   readonly what: "asked" | "published" | "answered" | "listed";
+  /** When, in ms since the caller was started. */
+  readonly at: number;
   readonly id?: string;
   readonly value?: Json;
   readonly error?: { readonly code: string; readonly message: string };
@@ -86,7 +88,7 @@ const CALLER = `
 import { appendFileSync, readFileSync } from "node:fs";
 import { open } from ${DIST};
 const [, , name] = process.argv;
-const tell = (n, what, more) => appendFileSync("./" + name + ".log", JSON.stringify({ n, what, ...more }) + "\\n");
+const tell = (n, what, more) => appendFileSync("./" + name + ".log", JSON.stringify({ n, what, at: performance.now(), ...more }) + "\\n");
 const errorOf = ({ code, message }) => ({ error: { code: String(code), message } });
 const memq = await open("config.ini");
 const answer = async (n, of) => tell(n, "answered", await of.then((value) => ({ value }), errorOf));
@@ -270,14 +272,20 @@ export class TornCalls {
 // More would do nothing but start.
 const MOST_RUNS = 2;
 
-/** What a call is to be answered with; an error has its code and its message's beginning. */
-export function answerTo({ n, method, wait }: PlannedCall): Pick<Told, "value" | "error"> {
-  if (method === "late" && wait === SHORT) return { error: { code: "WAIT_TIMEOUT", message: "" } };
+/**
+ * What a call is to be answered with; an error has its code and its message's beginning. `hasRun`: its task may have
+ * ended before the caller gave it up.
+ */
+export function answerTo({ n, method, wait }: PlannedCall, hasRun = true): Pick<Told, "value" | "error"> {
+  if (method === "late" && wait === SHORT && !hasRun) return { error: { code: "WAIT_TIMEOUT", message: "" } };
   if (method === "refuse") return { error: { code: "TASK_FAILED", message: `no ${String(n)}` } };
   return { value: { n, square: n * n, words: `王 '${String(n)}'` } };
 }
 
 const SHORT = "200ms";
+
+/** After what time the task of a call that is to be given up is run, in ms. */
+export const LATE_MS = 2_000;
 
 /** How long a call is waited for. */
 export const LONG = "60s";
@@ -294,7 +302,8 @@ function planOf(caller: number, count: number): readonly Batch[] {
 function callOf(n: number, way: Way): PlannedCall {
   if (n % 10 === 3) return { n, method: "refuse", wait: LONG };
   if (n % 10 === 7) return { n, method: "shaky", wait: LONG };
-  if (n % 20 === 9 && way !== "group") return { n, method: "late", delay: "2s", wait: SHORT };
+  if (n % 20 === 9 && way !== "group")
+    return { n, method: "late", delay: `${String(LATE_MS)}ms`, wait: SHORT };
   return { n, method: "square", wait: LONG };
 }
 

@@ -27,7 +27,8 @@ interface BulkOptions {
 }
 
 /**
- * Publishes all items, the next ones being read when a batch is kept, and collects every outcome, or tells it.
+ * Publishes all items, a batch after the other, and collects every outcome, or tells it. The next items are read when a
+ * batch is kept, or, where nobody is told and none is waited for, made ready meanwhile.
  * @throws MemqError when the broker fails; it says how many items were answered before.
  */
 export async function publishAll(
@@ -39,15 +40,36 @@ export async function publishAll(
   const tell = onOutcome ?? ((outcome: BulkOutcome) => void outcomes.push(outcome));
   const count = { kept: 0, duplicate: 0, refused: 0 };
   let answered = 0;
-  for await (const batch of inBatches(items, publisher.limit)) {
-    for (const outcome of await kept(publisher.publishBatch(batch, options), answered)) {
+  let keeping: Promise<readonly BulkOutcome[]> | undefined;
+  const allKept = async (): Promise<void> => {
+    if (keeping === undefined) return;
+    const batch = keeping;
+    keeping = undefined;
+    for (const outcome of await kept(batch, answered)) {
       count[outcome.kind]++;
       const told = tell(outcome, answered++);
       if (told !== undefined) await told;
     }
+  };
+  const readsAhead = onOutcome === undefined && !(Symbol.asyncIterator in items);
+  try {
+    for await (const batch of inBatches(items, publisher.limit)) {
+      const keep = publisher.readyBatch(batch, options);
+      await allKept();
+      keeping = keep();
+      keeping.catch(ignoreThrown);
+      await (readsAhead ? sent() : allKept());
+    }
+  } finally {
+    await allKept();
   }
   return { outcomes, ...count };
 }
+
+const ignoreThrown = (): void => undefined; // by allKept, which may come to it later
+
+/** What goes to a server is on its way before the next items keep the process busy. */
+const sent = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Outcomes come in the order of the items: their number is where to go on. */
 async function kept<T>(batch: Promise<T>, answered: number): Promise<T> {

@@ -29,6 +29,8 @@ export interface Publisher {
   readonly limit: number;
   /** Keeps up to `limit` items; a bad item is refused, the others are kept. Rejects only when the broker fails. */
   publishBatch(items: readonly BulkItem[], options?: PublishOptions): Promise<readonly BulkOutcome[]>;
+  /** Checks and encodes the items of a batch now; what it answers keeps them as `publishBatch` does. */
+  readyBatch(items: readonly BulkItem[], options?: PublishOptions): () => Promise<readonly BulkOutcome[]>;
   /** The same as the next part of a bulk that has a name. @throws MemqError BULK_TAKEN, QUEUE_FULL: then nothing is kept. */
   publishPart(items: readonly BulkItem[], part: BulkPart, options?: PublishOptions): Promise<PartReport>;
 }
@@ -62,7 +64,8 @@ export function makePublisher(parts: PublisherParts): Publisher {
   return {
     limit: limitOf(parts.broker),
     publish: (call, options = {}) => publishOne(parts, call, options),
-    publishBatch: (items, options = {}) => publishBatch(parts, items, options),
+    publishBatch: async (items, options = {}) => readyBatch(parts, items, options)(),
+    readyBatch: (items, options = {}) => readyBatch(parts, items, options),
     publishPart: (items, part, options = {}) => publishPart(parts, part, { items, options }),
   };
 }
@@ -84,15 +87,15 @@ async function publishOne(parts: PublisherParts, call: Call, options: PublishOpt
   }
 }
 
-async function publishBatch(
+function readyBatch(
   parts: PublisherParts,
   items: readonly BulkItem[],
   options: PublishOptions,
-): Promise<readonly BulkOutcome[]> {
+): () => Promise<readonly BulkOutcome[]> {
   assertKnownNames(options, PUBLISH_OPTIONS, "option");
   const judged = judgeItems(parts, items, options);
   const drafts = draftsOf(judged);
-  return outcomesOf(judged, drafts.length === 0 ? [] : await parts.broker.publish(drafts));
+  return async () => outcomesOf(judged, drafts.length === 0 ? [] : await parts.broker.publish(drafts));
 }
 
 async function publishPart(

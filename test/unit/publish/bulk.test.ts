@@ -11,11 +11,12 @@ function scene(): { readonly publisher: Publisher; readonly sizes: readonly numb
   const unused = (): never => {
     throw new Error("a bulk publishes in batches");
   };
-  const publishBatch = (items: readonly BulkItem[]): Promise<readonly BulkOutcome[]> => {
+  const readyBatch = (items: readonly BulkItem[]) => (): Promise<readonly BulkOutcome[]> => {
     sizes.push(items.length);
     return Promise.resolve(items.map(({ method }) => ({ kind: "kept", id: method })));
   };
-  return { publisher: { limit: LIMIT, publish: unused, publishBatch, publishPart: unused }, sizes };
+  const others = { publish: unused, publishBatch: unused, publishPart: unused };
+  return { publisher: { limit: LIMIT, readyBatch, ...others }, sizes };
 }
 
 function* calls(count: number): Generator<BulkItem> {

@@ -13,6 +13,11 @@ import type { Session } from "../shell.ts";
 /** `memq emit`: publishes the tasks that listen to an event. */
 export async function emit(session: Session): Promise<number> {
   const { parsed } = session;
+  if (parsed.text("queue") !== undefined)
+    throw new MemqError(
+      "USAGE",
+      "--queue: each task of an event says its own queue, such as closeOrder @mail",
+    );
   if (parsed.flag("list")) return listEvents(session);
   const [event, ...pairs] = parsed.words;
   if (event === undefined)

@@ -98,3 +98,8 @@ test("check holds events against the handlers", async () => {
   );
   expect(err).toContain(`event "any": there is no handler class "Mialer"`);
 });
+
+test("a queue on the command line is refused: each task of an event says its own", async () => {
+  const { code, err } = await emit("order_create", "-q", "mail");
+  expect([code, err]).toEqual([64, expect.stringContaining("each task of an event says its own queue")]);
+});

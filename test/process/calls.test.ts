@@ -93,9 +93,8 @@ describe.each(grounds)("on $name", (ground) => {
       const alone = await sums(1);
       const together = await sums(5);
       expect(alone).toBeGreaterThan(5_000);
-      expect(alone).toBeLessThan(10_000);
       expect(together).toBeGreaterThan(1_000);
-      expect(together).toBeLessThan(2_500);
+      expect(together).toBeLessThan(alone / 2); // a busy machine is no faster when one is alone
     });
 
     test("publish-task --wait prints the result alone, and says the id", async () => {

@@ -21,7 +21,9 @@ const numbers = (count: number): string => Array.from({ length: count }, (_, i) 
 const pick = (most: number): number => Math.floor(Math.random() * most);
 
 describe.each(grounds)("on $name", (ground) => {
-  describe.skipIf(ground.missing !== undefined)(`real processes (${ground.missing ?? "all there"})`, () => {
+  const title = `real processes (${ground.missing ?? "all there"})`;
+  // Some dozens of processes, one after the other: on a busy machine each may take ten seconds to start.
+  describe.skipIf(ground.missing !== undefined)(title, { timeout: 300_000 }, () => {
     let project: Project;
     const setUp = async (settings: string): Promise<void> => {
       project = makeProject({ config: `${await ground.setUp()}${settings}\n`, handler: HANDLER });
@@ -111,7 +113,7 @@ describe.each(grounds)("on $name", (ground) => {
   });
 });
 
-async function until(condition: () => boolean, withinMs = 20_000): Promise<void> {
+async function until(condition: () => boolean, withinMs = 60_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!condition()) {
     if (Date.now() > endMs) throw new Error("it did not come true in time");

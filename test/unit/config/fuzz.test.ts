@@ -7,6 +7,7 @@ import { scan } from "../../../src/config/scan.ts";
 import { QUEUE_SETTINGS } from "../../../src/config/schema.ts";
 import { MemqError } from "../../../src/errors.ts";
 import { inspect, read } from "./written.ts";
+import { cpuMs } from "../../cpu-time.ts";
 
 /** Whether `act` ends well or with an error of ours; anything else is thrown on. */
 function endsWell(act: () => unknown): boolean {
@@ -141,10 +142,6 @@ describe("a value of a million characters", () => {
 
   // What looks at every character again for every character would take a million times a millisecond.
   const MOST_CPU_MS = 10_000;
-  const cpuMs = (): number => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1_000;
-  };
 
   test("of any kind takes no more work than its length", () => {
     const slow: string[] = [];

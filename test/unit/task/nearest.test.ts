@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nearest } from "../../../src/task/nearest.ts";
+import { cpuMs } from "../../cpu-time.ts";
 
 const keys = ["queuename", "queueip", "queueport", "classname", "timeout", "max-size", "task[]"];
 
@@ -44,11 +45,11 @@ describe("the nearest word", () => {
   });
 
   test("is found within a second among many long candidates", () => {
-    const startedAt = performance.now();
+    const before = cpuMs();
     nearest(
       "a".repeat(64),
       Array.from({ length: 300 }, (_, index) => `${"b".repeat(120)}${String(index)}`),
     );
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(cpuMs() - before).toBeLessThan(1_000);
   });
 });

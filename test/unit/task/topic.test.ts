@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkedEvent, isPattern, matchesTopic, topicFault } from "../../../src/task/topic.ts";
+import { cpuMs } from "../../cpu-time.ts";
 
 /** Every way in which the pattern can stand for the words, tried out. */
 function meets(pattern: readonly string[], words: readonly string[]): boolean {
@@ -62,9 +63,9 @@ describe("a topic pattern", () => {
   });
 
   test("of nothing but # takes no time to be found wrong", () => {
-    const startedAtMs = performance.now();
+    const before = cpuMs();
     expect(matchesTopic(`${"#.*.".repeat(60)}b`, "a.".repeat(120))).toBe(false);
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    expect(cpuMs() - before).toBeLessThan(1_000);
   });
 
   test("is one when a whole word is * or #", () => {

@@ -1,20 +1,12 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import {
-  connect,
-  createServer as createSocketServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi, type TestContext } from "vitest";
 import { openMemjsWire, type WireOptions } from "../../src/adapters/memcached/memjs-wire.ts";
 import type { Wire } from "../../src/adapters/memcached/wire.ts";
 import { startFakeServer, startTextServer, type FakeServer } from "../servers/fake-server.ts";
 import { noMemcached, startMemcached } from "../servers/memcached-server.ts";
+import { startPasswordServer } from "../servers/password-server.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -206,24 +198,6 @@ function answer(request: Buffer, status: number, words: string): Buffer {
   return bytes;
 }
 
-/** Speaks saslauthd's protocol at a Unix socket: counted strings, of which the first are user and password. */
-async function startPasswordServer(path: string): Promise<Server> {
-  const server = createSocketServer((socket) => {
-    socket.on("data", (data) => {
-      const passwordAt = 2 + data.readUInt16BE(0);
-      const user = data.toString("latin1", 2, passwordAt);
-      const password = data.toString(
-        "latin1",
-        passwordAt + 2,
-        passwordAt + 2 + data.readUInt16BE(passwordAt),
-      );
-      socket.end(user === "push" && password === "s3cret" ? "\0\x02OK" : "\0\x02NO");
-    });
-  }).listen(path);
-  await once(server, "listening");
-  return server;
-}
-
 describe("a server that asks for a user", () => {
   const user = (server: FakeServer, password: string): WireOptions["server"] => ({
     host: server.host,
@@ -274,14 +248,8 @@ describe("a server that asks for a user", () => {
 
   test("a real one lets in the right one only", async (context) => {
     needMemcached(context);
-    const folder = mkdtempSync(join(tmpdir(), "memq-sasl-"));
-    closing.push(() => {
-      rmSync(folder, { recursive: true });
-    });
-    closeLater(await startPasswordServer(join(folder, "mux")));
-    const config = `mech_list: plain\npwcheck_method: saslauthd\nsaslauthd_path: ${folder}/mux\n`;
-    writeFileSync(join(folder, "memcached.conf"), config);
-    vi.stubEnv("SASL_CONF_PATH", folder);
+    const passwords = closeLater(await startPasswordServer({ push: "s3cret" }));
+    vi.stubEnv("SASL_CONF_PATH", passwords.folder);
     const server = await startMemcached(["-S"]).catch(() => undefined);
     if (server === undefined) return context.skip("this memcached was built without SASL");
     closing.push(() => server.stop());

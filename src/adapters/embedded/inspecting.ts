@@ -3,6 +3,7 @@ import { MemqError } from "../../errors.ts";
 import { nameOf } from "../../host/process-identity.ts";
 import type { TaskRecord, TaskState } from "../../task/task.ts";
 import { HELD_IN_RANGE } from "./held-ranges.ts";
+import { inFlight } from "./in-flight.ts";
 import { nextDueAt, pausedUntil } from "./idle.ts";
 import { STATE } from "./schema.ts";
 import { merge } from "./selection.ts";
@@ -18,6 +19,8 @@ interface StoredRow {
   readonly at: number;
   readonly born: number;
   readonly attempts: number;
+  readonly claims: number;
+  readonly started: number;
   readonly error: string | null;
   readonly body: string;
   readonly lease_ends_at: number | null;
@@ -35,7 +38,9 @@ interface Looking {
 // Of one page, whatever is asked for.
 const MAX_PAGE = 1_000;
 
-const SELECT = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
+const COLUMNS = `task.id, state, at, born, attempts, claims, started, error, body, lease_ends_at,
+  holder.id AS holder, host, pid`;
+const SELECT = `SELECT ${COLUMNS}
   FROM task LEFT JOIN holder ON holder.id = coalesce(task.holder, (
     SELECT held_range.holder FROM held_range WHERE task.state = 0 AND held_range.queue = task.queue
     AND task.id BETWEEN held_range.first AND held_range.last))`;
@@ -48,10 +53,10 @@ const DUE = PAGE_OF("state = 1 AND at <= ?");
 const DELAYED = PAGE_OF("state = 1 AND at > ?");
 const DEAD = PAGE_OF("state = 3");
 // Through the few holders there are: running tasks have no index of their own by queue.
-const RUNNING = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
+const RUNNING = `SELECT ${COLUMNS}
   FROM holder CROSS JOIN task ON task.holder = holder.id
   WHERE holder.queue = ? AND state = 2 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
-const RUNNING_IN_RANGES = `SELECT task.id, state, at, born, attempts, error, body, lease_ends_at, holder.id AS holder, host, pid
+const RUNNING_IN_RANGES = `SELECT ${COLUMNS}
   FROM held_range CROSS JOIN holder ON holder.id = held_range.holder
   CROSS JOIN task ON task.id BETWEEN held_range.first AND held_range.last
   WHERE held_range.queue = ? AND +state = 0 AND (at, task.id) > (?, ?) ORDER BY at, task.id LIMIT ?`;
@@ -107,9 +112,8 @@ export async function list({ queue, owner }: Looking, state: TaskState, page: Pa
     if (number === undefined) return { tasks: [] };
     const rows = rowsIn(queue, state, { number, after, limit });
     const last = rows.at(-1);
-    const gone = goneFrom(queue, owner, rows);
     return {
-      tasks: rows.map((row) => recordOf(queue, row, gone)),
+      tasks: recordsOf({ queue, owner }, rows),
       ...(last !== undefined && rows.length === limit && { next: `${String(last.at)}.${String(last.id)}` }),
     };
   });
@@ -172,8 +176,21 @@ export function findKey({ queue, owner }: Looking, key: string): Promise<TaskRec
   });
 }
 
-const shown = ({ queue, owner }: Looking, row: StoredRow | undefined): TaskRecord | undefined =>
-  row && recordOf(queue, row, goneFrom(queue, owner, [row]));
+const shown = (looking: Looking, row: StoredRow | undefined): TaskRecord | undefined =>
+  row && recordsOf(looking, [row])[0];
+
+function recordsOf({ queue, owner }: Looking, rows: readonly StoredRow[]): readonly TaskRecord[] {
+  const about = { gone: goneFrom(queue, owner, rows), started: inFlight(queue.connection, rows) };
+  return rows.map((row) => recordOf(queue, row, about));
+}
+
+/** What the rows themselves do not say. */
+interface About {
+  /** Holders that are gone. */
+  readonly gone: ReadonlySet<number>;
+  /** Rows whose attempt is charged in their owner's journal alone. */
+  readonly started: ReadonlySet<number>;
+}
 
 /** Those who held rows and are gone: judged as one who claims would judge. */
 function goneFrom(queue: StoredQueue, owner: Owner, rows: readonly StoredRow[]): ReadonlySet<number> {
@@ -181,7 +198,7 @@ function goneFrom(queue: StoredQueue, owner: Owner, rows: readonly StoredRow[]):
   return new Set(number === undefined ? [] : goneHolders(queue, owner, number).map(({ id }) => id));
 }
 
-function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow, gone: ReadonlySet<number>): TaskRecord {
+function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow, { gone, started }: About): TaskRecord {
   const id = ids.format(row.id);
   const decoded = codec.open(id, row.born, row.body);
   const holder =
@@ -189,7 +206,7 @@ function recordOf({ codec, clock, ids }: StoredQueue, row: StoredRow, gone: Read
   return {
     id,
     state: holder === undefined ? stateOf(row, clock.now()) : "running",
-    attempts: row.attempts,
+    attempts: row.attempts + (started.has(row.id) ? 1 : 0),
     at: atOf(row, gone, clock.now()),
     ...(decoded.kind === "task" && { task: decoded.task }),
     ...(decoded.kind === "broken" && { fault: decoded.reason }),

@@ -87,6 +87,23 @@ export function inspectFacts(fact: Fact): void {
     expect(dead?.holder).toBeUndefined();
   });
 
+  fact(
+    "an attempt under way is counted by whoever looks, though it is not the last one",
+    async (queue, owner) => {
+      const [id = "", next = ""] = await keep(owner, ...series("t", 3).map((name) => named(name)));
+      const other = await queue.open();
+      const [first] = await takeCount(owner, 3);
+      if (first === undefined) throw new Error("nothing was claimed");
+      await finish(owner, first, { kind: "retry", at: queue.now(), error: "again" });
+      await queue.advance(1_000);
+      const again = await takeOne(owner);
+      expect(await other.find(id)).toMatchObject({ state: "running", attempts: 1 });
+      await start(owner, again);
+      expect(await other.find(id)).toMatchObject({ state: "running", attempts: 2 });
+      expect(await other.find(next)).toMatchObject({ attempts: 0 });
+    },
+  );
+
   fact("an id that names no task finds nothing", async (_queue, owner) => {
     await keepOne(owner, named("a"));
     for (const id of STRANGE_IDS) expect(await owner.find(id)).toBeUndefined();

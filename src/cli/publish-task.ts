@@ -28,7 +28,7 @@ const OPTIONS: Options = {
   },
   then: {
     value: "CALL",
-    doc: "with --bulk: a task to publish, once, when all of the bulk is done, dead or cancelled",
+    doc: "with --bulk: a task (Class.method('x') names its class) to publish, once, when all of the bulk is done, dead or cancelled",
   },
   errors: { value: "FILE", doc: "with --from: a JSON object in FILE for each line that is refused" },
   stdin: { doc: "the one argument is standard input" },

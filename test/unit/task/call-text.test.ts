@@ -14,6 +14,9 @@ describe("a line is read as for publish-task:", () => {
     [`report('last week', 7, [true])`, { method: "report", args: ["last week", 7, [true]] }],
     [`-C Mailer send now`, { class: "Mailer", method: "send", args: ["now"] }],
     [`--class Mailer send('now')`, { class: "Mailer", method: "send", args: ["now"] }],
+    [`Mailer.send now`, { class: "Mailer", method: "send", args: ["now"] }],
+    [`Mailer.send('now', "a.b(c)")`, { class: "Mailer", method: "send", args: ["now", "a.b(c)"] }],
+    [`say a.b(c)`, { method: "say", args: ["a.b(c)"] }],
     [`echo $HOME * ; rm`, { method: "echo", args: ["$HOME", "*", ";", "rm"] }],
   ])("%s", (line, call) => {
     expect(readCall(line)).toEqual(call);
@@ -27,6 +30,9 @@ describe("a line is read as for publish-task:", () => {
     [`"re port"`, "cannot be the name of a method"],
     ["constructor", "is not a public method"],
     ["report('open", "a quote is not closed"],
+    [`a.b.send('x')`, `"a.b.send('x')" is no call (such as report('last week')`],
+    [`-C Other Mailer.send('x')`, `is no call`],
+    ["Mailer.constructor", "is not a public method"],
     ["-C Bad-Name send", "cannot be the name of a class"],
   ])("%s is none", (line, why) => {
     expect(() => readCall(line)).toThrow(why);

@@ -39,6 +39,7 @@ const PASS_OVER_MS = 30_000;
 /** Takes up to `limit` due tasks; first what has to run alone, when nothing else is held. */
 export async function claim(queue: StoredQueue, owner: Owner, request: ClaimRequest): Promise<Claimed> {
   const findings: Finding[] = [];
+  owner.interrupt();
   for (;;) {
     const caught = await queue.connection.write("relaxed", () => fish(queue, owner, request.limit));
     remember(queue, owner, caught);

@@ -124,6 +124,11 @@ export class Owner {
     return this.#held.delete(claim.receipt);
   }
 
+  /** It turns from what it runs to what is to be done for all of it, such as settling. */
+  interrupt(): void {
+    this.#starts?.interrupt();
+  }
+
   /** It comes back to what it holds, of which it runs so many at a time. Default: as before. */
   resume(atOnce = this.#atOnce): void {
     this.#atOnce = atOnce;

@@ -34,6 +34,7 @@ export async function settle(
   owner: Owner,
   settlements: readonly Settlement[],
 ): Promise<SettleReport> {
+  owner.interrupt();
   const endings = endingsOf(owner, settlements);
   const recorded = endings.length > 0 && (await record(queue, owner, endings));
   // Dropped once, it is not held a second time.

@@ -65,7 +65,12 @@ export class StartLog {
     if (task.note !== undefined && --task.note.open === 0) this.#journal.free(task.note.place);
   }
 
-  /** The owner comes back to its tasks from what it did for all of them. */
+  /** The owner turns from its tasks to what is to be done for all of them. */
+  interrupt(): void {
+    this.#stride.interrupt();
+  }
+
+  /** It comes back to them. */
   resume(): void {
     this.#stride.resume();
   }

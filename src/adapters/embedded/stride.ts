@@ -12,6 +12,8 @@ const EVIDENCE = 64;
 export class Stride {
   readonly #now: () => number;
   #sinceMs = Number.NEGATIVE_INFINITY;
+  /** What the tasks of the last note took before that. */
+  #spentMs = 0;
   #last = 1;
   #quick = 0;
 
@@ -23,8 +25,9 @@ export class Stride {
   /** How many starts the next note may cover. `atOnce`: as many may be under way, and have shown nothing yet. */
   next(atOnce: number): number {
     const nowMs = this.#now();
-    const eachMs = (nowMs - this.#sinceMs) / this.#last;
+    const eachMs = (this.#spentMs + nowMs - this.#sinceMs) / this.#last;
     this.#sinceMs = nowMs;
+    this.#spentMs = 0;
     if (eachMs >= COVERED_MS) this.breakOff();
     if (this.#quick < Math.max(EVIDENCE, 2 * atOnce)) return 1;
     return Math.max(1, Math.min(MOST, this.#last * 2, Math.floor(COVERED_MS / eachMs)));
@@ -41,7 +44,14 @@ export class Stride {
     this.#quick = 0;
   }
 
-  /** What was done up to now, such as claiming, is not the tasks' doing. */
+  /** The tasks have taken what there was since the last note: slow ones are settled one by one. */
+  interrupt(): void {
+    const nowMs = this.#now();
+    this.#spentMs += nowMs - this.#sinceMs;
+    this.#sinceMs = nowMs;
+  }
+
+  /** What was done since `interrupt`, such as claiming, is not the tasks' doing. */
   resume(): void {
     this.#sinceMs = this.#now();
   }

@@ -22,11 +22,12 @@ const BY_THEMSELVES = 64;
 
 let queue: EmbeddedQueue;
 let owner: Broker;
+let nowMs: number;
 
 beforeEach(async () => {
   queue = new EmbeddedQueue();
   owner = await queue.open();
-  let nowMs = 0;
+  nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => (nowMs += 0.01));
   await keep(owner, ...series("t", TASKS).map((name) => named(name)));
 });
@@ -133,6 +134,19 @@ describe("of tasks that take no time, started in stretches,", () => {
     expect(met.filter(({ alone }) => alone).map(({ attempt }) => attempt)).toEqual(
       Array.from({ length: CLAIMED / 2 + 1 }, () => 2),
     );
+  });
+
+  test("slow ones, each settled before the next one starts, are noted one by one", async () => {
+    for (const claim of (await takeCount(owner, CLAIMED)).slice(0, BY_THEMSELVES + 3)) {
+      await start(owner, claim);
+      nowMs += 6;
+      await finish(owner, claim);
+    }
+    const [next] = await take(owner);
+    await start(owner, next as Claim);
+    await queue.kill(owner);
+    const met = await drain(await queue.open());
+    expect(met.filter(({ alone }) => alone)).toMatchObject([{ attempt: 2 }]);
   });
 
   test("the last attempt of one is on record all the same", async () => {

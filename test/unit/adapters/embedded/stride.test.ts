@@ -46,9 +46,25 @@ test("what is done between tasks is not counted among them", () => {
   const stride = new Stride(() => nowMs);
   for (let nth = 0; nth < 70; nth++) {
     stride.noted(stride.next(1));
+    stride.interrupt();
     nowMs += 50;
     stride.resume();
     nowMs += 0.01;
   }
   expect(stride.next(1)).toBeGreaterThan(1);
+});
+
+test("slow tasks that are each settled before the next one starts are noted one by one", () => {
+  let nowMs = 0;
+  const stride = new Stride(() => nowMs);
+  for (let nth = 0; nth < 200; nth++) {
+    const size = stride.next(1);
+    expect(size).toBe(1);
+    stride.noted(size);
+    nowMs += 6;
+    stride.interrupt();
+    nowMs += 0.1;
+    stride.resume();
+    nowMs += 0.01;
+  }
 });

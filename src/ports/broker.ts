@@ -43,7 +43,7 @@ export interface Broker {
    * The same while this owner is busy with what it has in hand, for brokers that are asked over a wire: what can be had
    * by one question and its answer. Nothing: ask `claim` when the hands are empty. Absent: nothing would be gained.
    */
-  claimAhead?(request: ClaimRequest): Promise<readonly Claim[]>;
+  claimAhead?(request: ClaimRequest): Promise<ClaimedAhead>;
 
   /**
    * Charges the attempt. To be called right before the handler is; "lost" and "cancelled" mean: do not run it.
@@ -144,6 +144,9 @@ export interface Claimed {
   readonly idle?: Idle;
   readonly findings: readonly Finding[];
 }
+
+/** What was claimed ahead of need, and what was met on the way: nobody may claim after it. */
+export type ClaimedAhead = Omit<Claimed, "idle">;
 
 /** Why nothing could be claimed; the runner acts differently on each. */
 export type Idle =

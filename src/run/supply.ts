@@ -1,4 +1,4 @@
-import type { Broker, Claim, Idle } from "../ports/broker.ts";
+import type { Broker, Claim, ClaimedAhead, Idle } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Listener } from "../telemetry/events.ts";
 import type { Budget, LimitReached } from "./budget.ts";
@@ -151,7 +151,8 @@ export class Supply {
     if (room !== undefined) await room;
     const limit = Math.min(this.#size.next(1), budget.tasksLeft - this.#held.length);
     if (limit <= 0) return;
-    this.#held.push(...((await broker.claimAhead?.({ limit, atOnce: concurrency })) ?? []));
+    const claimed = await broker.claimAhead?.({ limit, atOnce: concurrency });
+    if (claimed !== undefined) this.#add(claimed);
   }
 
   async #release(claims: readonly Claim[]): Promise<void> {
@@ -201,9 +202,13 @@ export class Supply {
       atOnce: concurrency,
       isEnough: this.#isEnough,
     });
-    for (const finding of findings) this.#parts.tell({ kind: "finding", queue: broker.queue, finding });
-    this.#held.push(...claims);
+    this.#add({ claims, findings });
     if (claims.length > 0) this.#rest.wasWorthIt();
     this.#idle = claims.length > 0 ? undefined : (idle ?? { kind: "empty" });
+  }
+  #add({ claims, findings }: ClaimedAhead): void {
+    const { broker, tell } = this.#parts;
+    for (const finding of findings) tell({ kind: "finding", queue: broker.queue, finding });
+    this.#held.push(...claims);
   }
 }

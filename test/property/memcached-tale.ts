@@ -284,7 +284,7 @@ export class Tale {
         await party.broker.release(claims.slice(1));
         await this.#work(party, claims.slice(0, 1), { atOnce, isGrouped });
       } else await this.#work(party, claims, { atOnce, isGrouped });
-      const more = ahead ?? (await fetched) ?? [];
+      const more = (ahead ?? (await fetched))?.claims ?? [];
       this.seen.ahead += more.length;
       if (more.some(({ alone }) => alone)) this.faults.push("what is to run alone was claimed ahead");
       await this.#work(party, more, { atOnce, isGrouped });

@@ -9,6 +9,7 @@ import type {
   Claim,
   Claimed,
   ClaimRequest,
+  ClaimedAhead,
   Depth,
   Loss,
   Page,
@@ -119,7 +120,7 @@ class MemcachedBroker implements Broker {
     });
   }
 
-  claimAhead(request: ClaimRequest): Promise<readonly Claim[]> {
+  claimAhead(request: ClaimRequest): Promise<ClaimedAhead> {
     return this.#next(() => this.#shop.claimer.claimAhead(request));
   }
 

@@ -1,4 +1,4 @@
-import type { Claim, Claimed, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
+import type { Claimed, ClaimedAhead, ClaimRequest, Finding, Idle } from "../../ports/broker.ts";
 import { MAX_BATCH } from "../../ports/broker.ts";
 import { Avoidance } from "./avoidance.ts";
 import { withStake } from "./control.ts";
@@ -32,6 +32,7 @@ const widening = (round: number): number => Math.max(0, round - FEW_ROUNDS) * 8;
 
 // Stakes of what is in hand, ahead and just settled stand in the block at the same time: it should stay small.
 const MOST_AHEAD = 64;
+const NOTHING_AHEAD: ClaimedAhead = { claims: [], findings: [] };
 
 /** What claiming works with. */
 export interface ClaimerTools extends HousekeeperTools {
@@ -96,16 +97,16 @@ export class Claimer {
    * What stands next in the list, and can be had with the block as it was just seen: everything else is for an owner
    * with empty hands.
    */
-  async claimAhead({ limit: most, atOnce }: ClaimRequest): Promise<readonly Claim[]> {
+  async claimAhead({ limit: most, atOnce }: ClaimRequest): Promise<ClaimedAhead> {
     const limit = Math.max(1, Math.min(most, MAX_BATCH));
     const { holdings, scout } = this.#tools;
-    if (holdings.pooledCount > 0 || holdings.isAloneOut) return [];
-    const scene = await scout.glance(limit);
-    if (scene === undefined) return [];
+    const mustEmptyHands = holdings.pooledCount > 0 || holdings.isAloneOut;
+    const scene = mustEmptyHands ? undefined : await scout.glance(limit);
+    if (scene === undefined) return NOTHING_AHEAD;
     const step = nextStep(scene);
-    if (step.kind !== "take" || step.entries.length > MOST_AHEAD) return [];
+    if (step.kind !== "take" || step.entries.length > MOST_AHEAD) return NOTHING_AHEAD;
     await this.#take(scene, step, atOnce);
-    return holdings.take(limit);
+    return { claims: holdings.take(limit), findings: this.#found() };
   }
 
   /** Whether what was passed over still waits for somebody with empty hands. */

@@ -25,9 +25,9 @@ function farAway(place: Ground): {
       return claimed;
     },
     claimAhead: async (request) => {
-      const { claims } = await broker.claim(request);
+      const { claims, findings } = await broker.claim(request);
       ahead.push(claims.length);
-      return take(claims);
+      return { claims: take(claims), findings };
     },
     settle: (settlements) => {
       held -= settlements.length;
@@ -96,6 +96,18 @@ test("a run that is stopped hands back what was claimed ahead", async () => {
   expect(await drainWith(place, { Stopping }, { stop: stop.signal })).toBe("stopped");
   expect(ahead.length).toBeGreaterThan(0);
   expect(await place.broker.depth()).toMatchObject({ waiting: 3_000 - Stopping.ran, running: 0 });
+});
+
+test("what was met while claiming ahead is told, though the run claims no more", async () => {
+  const { place } = farAway(ground());
+  await publish(place.broker, ...numbered("work", 1_000));
+  const broker = altered(place.broker, {
+    claimAhead: () => Promise.resolve({ claims: [], findings: [{ kind: "missing", count: 3 }] }),
+  });
+  await drainWith({ ...place, broker }, { Worker }, { limits: { maxTasks: 20 } });
+  expect(place.events.filter(({ kind }) => kind === "finding")[0]).toMatchObject({
+    finding: { kind: "missing", count: 3 },
+  });
 });
 
 test("a claim ahead that fails ends the run with what made it fail, and what was done is settled", async () => {

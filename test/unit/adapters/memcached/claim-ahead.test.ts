@@ -7,6 +7,7 @@ const HALF_MINUTE = 32_000;
 
 function scene(): {
   readonly open: (wishes?: { readonly holder?: typeof ELSEWHERE }) => Broker;
+  readonly server: FakeMemcached;
   readonly sent: () => number;
   readonly pass: (ms: number) => void;
 } {
@@ -25,14 +26,15 @@ function scene(): {
     };
     return ownerAt(clock, { wire: counted, bundle: 10, ...wishes });
   };
-  return { open, sent: () => sent, pass: (ms) => (now += ms) };
+  return { open, server, sent: () => sent, pass: (ms) => (now += ms) };
 }
 
 const publish = (broker: Broker, count: number): Promise<unknown> =>
   broker.publish(Array.from({ length: count }, (_, index) => ({ method: "work", args: [index] })));
 
 const request = { limit: 10, atOnce: 1 };
-const ahead = async (broker: Broker): Promise<readonly Claim[]> => (await broker.claimAhead?.(request)) ?? [];
+const ahead = async (broker: Broker): Promise<readonly Claim[]> =>
+  (await broker.claimAhead?.(request))?.claims ?? [];
 const claimed = async (broker: Broker): Promise<readonly Claim[]> => (await broker.claim(request)).claims;
 const numbers = (claims: readonly Claim[]): unknown[] => claims.map(({ task }) => task.args[0]);
 const from = (first: number): number[] => Array.from({ length: 10 }, (_, index) => first + index);
@@ -89,6 +91,19 @@ test("nothing is claimed ahead while what a dead owner has left waits for empty 
   const again = await settledIn(owner);
   expect(again.length).toBeGreaterThan(0);
   expect(await ahead(owner)).toEqual([]);
+});
+
+test("what was met on the way ahead is told with it, as nobody may claim after it", async () => {
+  const { open, server } = scene();
+  const owner = open();
+  await publish(owner, 60);
+  await settledIn(owner);
+  const [next] = [...server.items.keys()].filter((key) => server.text(key)?.includes('"a":[20]') === true);
+  server.evict(next ?? "");
+  expect(await owner.claimAhead?.(request)).toEqual({
+    claims: [],
+    findings: [{ kind: "missing", count: 1 }],
+  });
 });
 
 test("what was claimed ahead is handed back with everything else", async () => {

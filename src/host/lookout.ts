@@ -36,9 +36,11 @@ export async function lookOut<T>(look: () => Promise<T | undefined>, out: Lookou
       nap.begin();
       const startedAtMs = performance.now();
       const seen = await look();
-      if (seen !== undefined || signal.aborted || clock.now() >= untilMs) return seen;
+      if (signal.aborted || clock.now() >= untilMs) return seen;
       const restMs = IDLE_PER_LOOK * (performance.now() - startedAtMs);
+      // Also after an answer: whoever waits for others still asks again at once, and would look all the time.
       if (restMs >= 1) await clock.until(Math.min(untilMs, clock.now() + restMs), signal);
+      if (seen !== undefined) return seen;
       await nap.until(Math.min(untilMs, clock.now() + gapMs));
     }
   } finally {

@@ -1,4 +1,4 @@
-import type { MemqError } from "../errors.ts";
+import { MemqError } from "../errors.ts";
 import type { PublishOptions } from "../publish/draft.ts";
 import type { Json } from "../task/task.ts";
 
@@ -53,8 +53,12 @@ export class Group {
     return this;
   }
 
-  /** Tells each completion, in the order in which the calls complete. What it throws ends the run, and leaves the tasks alone. */
+  /**
+   * Tells each completion, in the order in which the calls complete. What it throws ends the run, and leaves the tasks
+   * alone. @throws MemqError USAGE for what cannot be called
+   */
   onComplete(listener: OnComplete): this {
+    assertCallable(listener);
     this.#listeners.push(listener);
     return this;
   }
@@ -69,4 +73,13 @@ export class Group {
     };
     return this.#runner(this.#calls, tell, options);
   }
+}
+
+// Else it would be found out when the first of the calls has been made.
+function assertCallable(listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new MemqError(
+    "USAGE",
+    `onComplete takes a function, not ${listener === null ? "null" : typeof listener}`,
+  );
 }

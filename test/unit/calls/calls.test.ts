@@ -162,6 +162,11 @@ describe("a call", () => {
     );
     await expect(memq.group().add("sum", [1, 2]).run(misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
     await expect(memq.result("1-1", misspelt)).rejects.toMatchObject(code("USAGE", "wiat"));
+    for (const options of [null, 30] as never[]) {
+      const refused = code("USAGE", "every option is in an object");
+      await expect(memq.call("sum", [1, 2], options)).rejects.toMatchObject(refused);
+      await expect(memq.emit("any", {}, options)).rejects.toMatchObject(refused);
+    }
     for (const id of [undefined, 7, ""] as never[])
       await expect(memq.result(id)).rejects.toMatchObject(code("ARGS_INVALID", "the id of a task is a text"));
     expect(await (await memq.broker()).depth()).toMatchObject({ waiting: 0 });
@@ -271,6 +276,14 @@ describe("a group", () => {
       .run();
     running.catch(() => undefined);
     await expect(runFor(running)).rejects.toThrow("listener");
+  });
+
+  test("refuses a listener that cannot be called before it makes a call", async () => {
+    const group = memq.group().add("sum", [1, 2]);
+    expect(() => group.onComplete(42 as never)).toThrow(
+      expect.objectContaining(code("USAGE", "onComplete takes a function, not number")),
+    );
+    expect(await (await memq.broker()).depth()).toMatchObject({ waiting: 0 });
   });
 
   test("of nothing completes at once", async () => {

@@ -64,20 +64,29 @@ export class Aftercare {
    * after all, the stake has to stand until somebody does.
    */
   async lookAgain({ hold, name, place }: HeldRecord): Promise<void> {
-    const { session, keys, control } = this.#parts;
-    const get = { kind: "get", key: keys.record(hold.epoch, name) } as const;
-    const [read, block] = await session.surely([get, control.look]);
-    const seen = await control.take(block?.answer);
-    if (seen === undefined || !hold.stands(seen.control)) {
-      hold.isLost = true;
-      return;
-    }
-    const item = itemOf(read?.answer);
     const entry = parseEntry(hold.stake.entries[place] ?? "") ?? { name, members: 1, again: true };
-    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: seen.control.sweptTo });
+    const spot = { hold, place, entry };
+    const { item, sorted } = await this.look(spot);
     if (item === undefined || sorted.kind === "missing") return;
     if (sorted.kind === "tasks") hold.mustStand = true;
-    else await this.seeTo({ hold, place, entry }, sorted, item);
+    else await this.seeTo(spot, sorted, item);
+  }
+
+  /** What a record is now, seen with the block after it. Where the stake is not ours any more: in other hands. */
+  async look({ hold, entry }: Spot): Promise<{ readonly item: Item | undefined; readonly sorted: Sorted }> {
+    const { session, keys, control: store } = this.#parts;
+    const get = { kind: "get", key: keys.record(hold.epoch, entry.name) } as const;
+    const [read, block] = await session.surely([get, store.look]);
+    const item = itemOf(read?.answer);
+    const control = (await store.take(block?.answer))?.control;
+    if (control === undefined || !hold.stands(control)) {
+      hold.isLost = true;
+      return { item, sorted: { kind: "elsewhere" } };
+    }
+    return {
+      item,
+      sorted: sortRecord(item, { stake: hold.stake, entry, sweptTo: control.sweptTo, control }),
+    };
   }
 
   /** Puts aside what only a newer version can read. */

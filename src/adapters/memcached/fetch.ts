@@ -24,6 +24,8 @@ export interface Fetched {
 interface Met extends Spot {
   readonly item: Item | undefined;
   readonly sorted: Sorted;
+  /** Another owner had marked it, who does not hold it any more. */
+  readonly wasMarked: boolean;
 }
 
 /** Opens the records of a stake: tasks to be handed out, and the rest that is seen to at once. */
@@ -47,7 +49,7 @@ export class Fetcher {
   async open(stake: TaskStake, items: readonly (Item | undefined)[], seen: Seen): Promise<Fetched> {
     const hold = new Hold(stake, seen.control.epoch);
     const findings: Finding[] = [];
-    const met = new Set<string>();
+    const names = new Set<string>();
     let missing = 0;
     for (const [place, text] of stake.entries.entries()) {
       if (text === "") continue; // it was given back, or struck out
@@ -56,12 +58,13 @@ export class Fetcher {
         missing += 1;
         continue;
       }
-      if (met.has(entry.name)) continue;
-      met.add(entry.name);
+      if (names.has(entry.name)) continue;
+      names.add(entry.name);
       const item = items[place];
       const sorted = sortRecord(item, { stake, entry, sweptTo: seen.control.sweptTo });
       if (this.#openPlain(hold, { place, name: entry.name }, { sorted, item })) continue;
-      const found = await this.#meet({ hold, place, entry, item, sorted });
+      const met = { hold, place, entry, item, sorted, wasMarked: false };
+      const found = await this.#meet(sorted.kind === "elsewhere" ? await this.#lookAgain(met, seen) : met);
       if (found === "missing") missing += 1;
       else if (found !== undefined) findings.push(...found);
     }
@@ -85,6 +88,16 @@ export class Fetcher {
     hold.records.push(record);
     for (const member of members) hold.order.push(holdTask(record, member));
     return true;
+  }
+
+  /** Whether those who are said to have it do: else nobody would ever see to it. */
+  async #lookAgain(met: Met, { control }: Seen): Promise<Met> {
+    const { hold, entry, item } = met;
+    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: control.sweptTo, control });
+    if (sorted.kind === "elsewhere") return met;
+    // They may have taken it since the block was seen.
+    const looked = await this.#aftercare.look(met);
+    return { ...met, ...looked, wasMarked: true };
   }
 
   async #meet(met: Met): Promise<readonly Finding[] | "missing" | undefined> {
@@ -113,7 +126,8 @@ export class Fetcher {
     record.leave([...gone]);
     hold.records.push(record);
     for (const member of members) hold.order.push(holdTask(record, member));
-    if (hold.stake.generation > 0 && read.stored.bundled) await this.#dropChildren(record);
+    const hadOwner = hold.stake.generation > 0 || met.wasMarked;
+    if (hadOwner && read.stored.bundled) await this.#dropChildren(record);
     return this.#buryBroken(record, members);
   }
 

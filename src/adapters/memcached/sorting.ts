@@ -1,17 +1,19 @@
 import type { Codec, Decoded } from "../../task/codec.ts";
-import type { BlockMark, Place, TaskStake } from "./control.ts";
+import { becomes } from "./becomes.ts";
+import type { BlockMark, Control, Place, TaskStake } from "./control.ts";
+import { nameIn } from "./entries.ts";
 import type { ListEntry } from "./entries.ts";
 import { goneAt } from "./gone-members.ts";
 import { isKeyed, memberId, taskIdOf } from "./names.ts";
 import { decodeRecord } from "./record.ts";
-import type { StoredRecord } from "./record.ts";
+import type { Run, StoredRecord } from "./record.ts";
 import type { Item } from "./session.ts";
 
 /** What a record in a stake is to the owner of the stake. */
 export type Sorted =
   /** Not there. `counts`: nothing but a loss explains it. */
   | { readonly kind: "missing"; readonly counts: boolean }
-  /** Another stake has it, or had it last. */
+  /** Another stake has it, or had it last, for all that is known. */
   | { readonly kind: "elsewhere" }
   | { readonly kind: "newer" }
   | { readonly kind: "broken" }
@@ -25,19 +27,21 @@ export interface Standing {
   readonly stake: TaskStake;
   readonly entry: ListEntry;
   readonly sweptTo: number;
+  /** The block, when it was looked at after the record: a mark for a stake that does not hold the record there is nobody's. */
+  readonly control?: Control;
 }
 
-export function sortRecord(item: Item | undefined, { stake, entry, sweptTo }: Standing): Sorted {
+export function sortRecord(item: Item | undefined, standing: Standing): Sorted {
+  const { stake, entry, sweptTo } = standing;
   if (item === undefined) return { kind: "missing", counts: isLoss(stake, entry) };
   const decoded = decodeRecord(item.value);
   if (decoded.kind !== "record") return decoded;
   const stored = decoded.record;
-  if (stored.state === "cancelled")
-    return isOthers(stored, stake) ? { kind: "elsewhere" } : { kind: "cancelled", stored };
   if (stored.state === "dead") return { kind: "dead", stored };
-  if (stored.due > sweptTo) return { kind: "delayed", due: stored.due };
-  if (isOthers(stored, stake)) return { kind: "elsewhere" };
-  return { kind: "tasks", stored };
+  if (stored.state === "ready" && stored.due > sweptTo) return { kind: "delayed", due: stored.due };
+  const known = isOthers(stored, stake) ? unlessHeld(stored, standing) : stored;
+  if (known === undefined) return { kind: "elsewhere" };
+  return { kind: stored.state === "cancelled" ? "cancelled" : "tasks", stored: known };
 }
 
 // What was taken over may have been settled before; what is keyed may be listed twice.
@@ -46,6 +50,24 @@ const isLoss = (stake: TaskStake, entry: ListEntry): boolean =>
 
 const isOthers = ({ run }: StoredRecord, stake: TaskStake): boolean =>
   run !== undefined && (run.stake !== stake.id || run.generation > stake.generation);
+
+/**
+ * A record whose mark names a stake that nobody has: it came late from an owner whose lease had ended, or somebody
+ * else wrote it. Who starts it has to mark it. Undefined: for all that is known somebody has it.
+ */
+function unlessHeld(stored: StoredRecord, { control, entry }: Standing): StoredRecord | undefined {
+  if (control === undefined || isHeld(control, stored.run, entry.name)) return undefined;
+  return becomes.freed(stored);
+}
+
+const isHeld = ({ stakes }: Control, run: Run | undefined, name: string): boolean =>
+  stakes.some(
+    (stake) =>
+      stake.kind === "tasks" &&
+      stake.id === run?.stake &&
+      stake.generation >= run.generation &&
+      stake.entries.some((text) => nameIn(text) === name),
+  );
 
 /** A task of a record, as the codec reads it, and what is known of its starts. */
 export interface OpenedMember {

@@ -183,7 +183,8 @@ export class Starter {
       return "lost";
     }
     const entry = { name, members: 1, again: true };
-    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: seen.control.sweptTo });
+    const { control } = seen;
+    const sorted = sortRecord(item, { stake: hold.stake, entry, sweptTo: control.sweptTo, control });
     if (item === undefined || sorted.kind !== "tasks") {
       // An earlier owner's last write came late, or the task was listed twice.
       await this.#aftercare.lookAgain(record);

@@ -160,6 +160,21 @@ describe("a record in a stake", () => {
     expect(sort(stored({ run: { stake: "s", generation: 1 } }))).toEqual({ kind: "elsewhere" });
   });
 
+  test("is a task of ours when the block, seen after it, knows nobody who has it", () => {
+    const after = (stakes: readonly TaskStake[], record: StoredRecord): unknown =>
+      sortRecord(itemOf(record), { stake: stakeOf(), entry, sweptTo: 100, control: block({ stakes }) });
+    const theirs = stored({ run: { stake: "x", generation: 1 } });
+    const held = stakeOf({ id: "x", generation: 1, entries: ["b", "a"] });
+    expect(after([held], theirs)).toEqual({ kind: "elsewhere" });
+    expect(after([{ ...held, generation: 2 }], theirs)).toEqual({ kind: "elsewhere" });
+    for (const stakes of [[], [{ ...held, generation: 0 }], [{ ...held, entries: ["b"] }]]) {
+      const sorted = after(stakes, theirs);
+      expect(sorted).toMatchObject({ kind: "tasks", stored: { marked: true } });
+      expect(sorted).not.toHaveProperty("stored.run");
+      expect(after(stakes, { ...theirs, state: "cancelled" })).toMatchObject({ kind: "cancelled" });
+    }
+  });
+
   test("is told as delayed, dead, cancelled or missing", () => {
     expect(sort(stored({ due: 101 }))).toEqual({ kind: "delayed", due: 101 });
     expect(sort(stored({ state: "dead" }))).toMatchObject({ kind: "dead" });

@@ -293,6 +293,7 @@ describe("other tools' hands", () => {
     const cas = server.items.get(key)?.cas ?? 0n;
     server.do({ kind: "replace", key, value, cas });
   };
+  const valueOf = (key: string): string => server.items.get(key)?.value.toString() ?? "";
   const keyOf = (pattern: RegExp): string => [...server.items.keys()].find((key) => pattern.test(key)) ?? "";
 
   test("a list that was cut short keeps no later task from being seen, listed and run, and is told", async () => {
@@ -319,6 +320,45 @@ describe("other tools' hands", () => {
     server.do({ kind: "append", key: keyOf(/^mq:q:[^:]+:l/), value: '\0,{"x":1}\r\n' });
     await owner.publish([draft("b")]);
     expect((await drain(owner)).map(([name]) => name)).toEqual(["a", "b"]);
+  });
+
+  test.each([
+    ["a stake that never was", 1, " r=zzzzzzzz.0"],
+    ["one in a generation that is no number", 1, " r=zzzzzzzz.x"],
+    ["one, on a bundle", 3, " r=zzzzzzzz.7"],
+  ])("a mark for %s keeps no task from being run", async (_what, bundle, word) => {
+    const owner = open(server.wire(), bundle);
+    await owner.publish(["a", "b", "c"].map(draft));
+    const key = keyOf(/^mq:q:[^:]+:b/);
+    overwrite(key, Buffer.from(valueOf(key).replace("\n", `${word}\n`)));
+    const names = (await drain(owner)).map(([name]) => name);
+    expect([...names].sort()).toEqual(["a", "b", "c"]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("a mark that comes late, from an owner that has handed the task back, keeps no task from being run", async () => {
+    const late = open();
+    await late.publish([draft("a")]);
+    const [claim] = await take(late, 1);
+    const stake = /"c":"([^"]+)"/.exec(valueOf("mq:q:C"))?.[1] ?? "";
+    await late.release(claim === undefined ? [] : [claim]);
+    const key = keyOf(/^mq:q:[^:]+:b/);
+    overwrite(key, Buffer.from(valueOf(key).replace("\n", ` m=1 a=1 r=${stake}.0\n`)));
+    expect(await drain(open())).toEqual([["a", 2]]);
+    expect(leftOver()).toEqual([]);
+  });
+
+  test("a mark for the stake of another owner that holds the task leaves it to that one", async () => {
+    const holder = open();
+    await holder.publish([draft("a")]);
+    const [claim] = await take(holder, 1);
+    if (!claim) throw new Error("one was claimed");
+    expect(await holder.start(claim, { last: true })).toBe("started");
+    const name = keyOf(/^mq:q:[^:]+:b/).split(":b")[1] ?? "";
+    server.do({ kind: "append", key: keyOf(/^mq:q:[^:]+:l/), value: `${name}!,` });
+    expect(await drain(open())).toEqual([]);
+    expect(await holder.settle([{ claim, outcome: { kind: "done" } }])).toEqual(["settled"]);
+    expect(leftOver()).toEqual([]);
   });
 
   test("bytes that leave no room for words about them become a dead letter all the same", async () => {

@@ -62,8 +62,8 @@ const reporting = (): Required<Pick<WorkOptions, "onReady" | "onBegun" | "onLeav
   onLeaving: () => {
     send({ memq: "leaving" });
   },
-  atRisk: (queue, id) => {
-    send({ memq: "risks", queue, id });
+  atRisk: (queue, id, timeoutMs) => {
+    send({ memq: "risks", queue, id, timeoutMs });
     return () => {
       send({ memq: "survived", queue, id });
     };

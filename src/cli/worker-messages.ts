@@ -4,7 +4,8 @@ export type FromWorker =
   | { readonly memq: "begun"; readonly lacks: readonly string[] }
   | { readonly memq: "leaving" }
   /** An attempt begins that may be the task's last; the parent tells of it should it end the process. */
-  | { readonly memq: "risks" | "survived"; readonly queue: string; readonly id: string };
+  | { readonly memq: "risks"; readonly queue: string; readonly id: string; readonly timeoutMs: number }
+  | { readonly memq: "survived"; readonly queue: string; readonly id: string };
 
 /** What a parent says to a worker's process. */
 export interface ToWorker {

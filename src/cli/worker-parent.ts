@@ -114,8 +114,7 @@ class Shift {
   };
 
   readonly #onStuck = (pid: number): void => {
-    for (const worker of this.#workers)
-      if (worker.pid === pid) worker.willEnd("as its handler did not come back");
+    for (const worker of this.#workers) if (worker.pid === pid) worker.isStuck();
   };
 
   /** Also those whose parent is gone: nobody else ends them. */

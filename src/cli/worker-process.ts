@@ -3,6 +3,7 @@ import { describeError } from "../errors.ts";
 import type { Obituary, RiskyTask } from "../host/obituaries.ts";
 import type { WorkerEnd, WorkerProcess } from "../run/supervisor.ts";
 import type { Io } from "./io.ts";
+import { formatDuration } from "../task/duration.ts";
 import { LastLines } from "./last-lines.ts";
 import { scriptPath } from "./package-files.ts";
 import { readMessage, WORKER_VARIABLE, type FromWorker, type ToWorker } from "./worker-messages.ts";
@@ -20,8 +21,8 @@ export interface WorkerStart {
 /** The worker's process, for who knows more about its end than the system. */
 export interface StartedWorker extends WorkerProcess {
   readonly pid: number | undefined;
-  /** Says why it is about to be ended. */
-  willEnd(why: string): void;
+  /** Says that its handler did not come back: it is about to be ended. */
+  isStuck(): void;
 }
 
 /** Starts a worker in a process of its own, with this process's stdout. */
@@ -39,19 +40,20 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
     stderr(text);
   });
   const risks = risksOf(child);
-  let why = "";
+  let isStuck = false;
   child.on("exit", (code, signal) => {
-    const how = `${endText(code, signal)}${why}`;
+    const end = endText(code, signal);
     if (code === 0) return;
     void heardOut(child).then(() => {
-      for (const task of risks.values()) died(task, { how, stderr: tail.text });
+      for (const { task, timeoutMs } of risks.values())
+        died(task, { how: isStuck ? `${end}, ${stuckText(timeoutMs)}` : end, stderr: tail.text });
     });
   });
   // One that has just died needs no word.
   const tell = (message: ToWorker): boolean => child.connected && child.send(message, () => undefined);
   return {
     pid: child.pid,
-    willEnd: (reason) => (why = `, ${reason}`),
+    isStuck: () => (isStuck = true),
     name: child.pid === undefined ? "a worker" : `worker ${String(child.pid)}`,
     ready: heard(child, "ready"),
     begun: begunOf(child),
@@ -123,15 +125,23 @@ function relayLines({ stderr }: ChildProcess, write: (text: string) => void): vo
 const endText = (code: number | null, signal: NodeJS.Signals | null): string =>
   signal ?? `exit ${String(code)}`;
 
+const stuckText = (timeoutMs: number): string =>
+  `as its handler did not come back within its timeout of ${formatDuration(timeoutMs)}`;
+
+interface Risk {
+  readonly task: RiskyTask;
+  readonly timeoutMs: number;
+}
+
 /** The tasks that are running and whose attempt may be their last. */
-function risksOf(child: ChildProcess): ReadonlyMap<string, RiskyTask> {
-  const risks = new Map<string, RiskyTask>();
+function risksOf(child: ChildProcess): ReadonlyMap<string, Risk> {
+  const risks = new Map<string, Risk>();
   child.on("message", (message: unknown) => {
     const told = readMessage(message);
     if (told?.memq !== "risks" && told?.memq !== "survived") return;
     const { queue, id } = told;
     const name = JSON.stringify([queue, id]);
-    if (told.memq === "risks") risks.set(name, { queue, id });
+    if (told.memq === "risks") risks.set(name, { task: { queue, id }, timeoutMs: told.timeoutMs });
     else risks.delete(name);
   });
   return risks;

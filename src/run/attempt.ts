@@ -29,8 +29,8 @@ export interface AttemptParts extends KeepingParts {
   readonly attemptBegins?: (timeoutMs: number) => void;
   /** What is known of the end of the process that a task ran in last, as the end of a sentence. Default: nothing. */
   readonly lastWords?: ((id: string) => Promise<string>) | undefined;
-  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
-  readonly atRisk?: ((id: string) => () => void) | undefined;
+  /** Told of an attempt that may be its task's last, with its timeout in ms; what it answers is called when it has ended. */
+  readonly atRisk?: ((id: string, timeoutMs: number) => () => void) | undefined;
 }
 
 /**
@@ -88,7 +88,7 @@ function mayRun(parts: AttemptParts, { task }: Claim, started: Started): boolean
 
 function run(parts: AttemptParts, claim: Claim, plan: Plan): number | Promise<number> {
   const startedAtMs = performance.now();
-  const survived = plan.atOnce ? parts.atRisk?.(claim.task.id) : undefined;
+  const survived = plan.atOnce ? parts.atRisk?.(claim.task.id, plan.timeoutMs) : undefined;
   const dispatched = parts.dispatcher.dispatch(claim, plan.target, plan.timeoutMs);
   const ending = "kind" in dispatched.ending ? dispatched.ending : parts.underWay.watch(dispatched);
   return proceed(ending, (ended) => {

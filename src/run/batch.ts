@@ -57,8 +57,8 @@ export interface Staying {
   readonly watch?: CallWatch | undefined;
   /** Told when the handlers are there and the work begins. */
   readonly onReady?: () => void;
-  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
-  readonly atRisk?: ((id: string) => () => void) | undefined;
+  /** Told of an attempt that may be its task's last, with its timeout in ms; what it answers is called when it has ended. */
+  readonly atRisk?: ((id: string, timeoutMs: number) => () => void) | undefined;
 }
 
 /** Why a run of a queue ended. "full": as many runs as may be work on it already. */

@@ -24,8 +24,8 @@ export interface WorkOptions extends Pick<
   readonly onBegun?: (lacks: readonly string[]) => void;
   /** Told once, when it claims no more and ends as soon as what runs has ended. */
   readonly onLeaving?: () => void;
-  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
-  readonly atRisk?: (queue: string, id: string) => () => void;
+  /** Told of an attempt that may be its task's last, with its timeout in ms; what it answers is called when it has ended. */
+  readonly atRisk?: (queue: string, id: string, timeoutMs: number) => () => void;
 }
 
 const OPTION_NAMES: Readonly<Record<keyof WorkOptions, true>> = {

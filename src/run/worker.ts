@@ -29,8 +29,8 @@ export interface WorkerCare {
   readonly onBegun?: (lacks: readonly string[]) => void;
   /** Told once, when it was ready, claims no more and is about to end. */
   readonly onLeaving?: () => void;
-  /** Told of an attempt that may be its task's last; what it answers is called when it has ended. */
-  readonly atRisk?: (queue: string, id: string) => () => void;
+  /** Told of an attempt that may be its task's last, with its timeout in ms; what it answers is called when it has ended. */
+  readonly atRisk?: (queue: string, id: string, timeoutMs: number) => () => void;
 }
 
 /**

@@ -205,6 +205,16 @@ describe.each(grounds)("workers on $name", (ground) => {
       );
     });
 
+    test("a dead letter of a handler that blocked its process names the timeout that it overran", async () => {
+      await setUp("retry = none");
+      await work(1);
+      const id = await publish("--timeout", "1s", "block");
+      const said = async (): Promise<string> => (await project.run("memq", ["show", id])).stdout;
+      await expect
+        .poll(said, within)
+        .toContain("(SIGKILL, as its handler did not come back within its timeout of 1.0s)");
+    });
+
     test("a task that kills its process ends as a dead letter with the signal and what was said last; others are done", async () => {
       await setUp("retry = 1s\nconcurrency = 1");
       const { pid } = await work(2);

@@ -123,6 +123,23 @@ describe("the package, packed and installed where nothing else is", () => {
     ]);
   });
 
+  test("can be linked to from the folder of a project instead", () => {
+    const beside = mkdtempSync(join(tmpdir(), "memq-beside-"));
+    try {
+      npm(["install", "--prefer-offline", "--no-audit", "--no-fund", root], beside);
+      writeFileSync(join(beside, "config.ini"), "queuename = default\n");
+      writeFileSync(
+        join(beside, "worker.mjs"),
+        `import { task } from "memq"; export default class Worker { say() { console.log(task().attempt); } }`,
+      );
+      const [status, , stderr] = started("npx", ["publish-task", "say"], beside);
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(started("npx", ["runjobs"], beside)).toEqual([0, "1\n", ""]);
+    } finally {
+      rmSync(beside, { recursive: true, force: true });
+    }
+  });
+
   test("brings types that a strict project can read", () => {
     writeFileSync(
       join(folder, "consumer.ts"),

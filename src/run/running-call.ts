@@ -1,6 +1,7 @@
 import type { Claim } from "../ports/broker.ts";
 import type { Progress } from "../task/result.ts";
 import { ProgressSampler } from "./progress-sampler.ts";
+import { readProgress } from "./progress-word.ts";
 import { contextStore, type HandlerContext, type RunningTask } from "./task-context.ts";
 
 /** Where the call belongs, and where its log lines go. */
@@ -16,21 +17,19 @@ export class RunningCall implements RunningTask, HandlerContext {
   readonly id: string;
   readonly queue: string;
   readonly attempt: number;
-  readonly #say: (line: string) => void;
+  readonly #place: CallPlace;
   readonly #claim: Claim;
-  readonly #report: CallPlace["report"];
   #progress: ProgressSampler | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
   #interrupt: ((reason: Error) => void) | undefined;
 
-  constructor(claim: Claim, { queue, say, report }: CallPlace) {
+  constructor(claim: Claim, place: CallPlace) {
     this.id = claim.task.id;
-    this.queue = queue;
+    this.queue = place.queue;
     this.attempt = claim.attempt;
-    this.#say = say;
+    this.#place = place;
     this.#claim = claim;
-    this.#report = report;
   }
 
   get running(): RunningTask {
@@ -39,15 +38,17 @@ export class RunningCall implements RunningTask, HandlerContext {
 
   get log(): (line: string) => void {
     return (line) => {
-      this.#say(`${this.id}: ${line}`);
+      this.#place.say(`${this.id}: ${line}`);
     };
   }
 
   get progress(): (done: number, total?: number) => void {
     return (done, total) => {
-      if (!isAmount(done)) return;
-      this.#progress ??= new ProgressSampler((progress) => this.#tell(progress));
-      this.#progress.say({ done, ...(isAmount(total) && { total }), at: Date.now() });
+      const { progress, fault } = readProgress(done, total);
+      if (fault !== undefined) this.#sayOnce(fault);
+      if (progress === undefined) return;
+      this.#progress ??= new ProgressSampler((latest) => this.#tell(latest));
+      this.#progress.say({ ...progress, at: Date.now() });
     };
   }
 
@@ -72,10 +73,17 @@ export class RunningCall implements RunningTask, HandlerContext {
     this.#interrupt?.(reason);
   }
 
+  /** In a run of many tasks each would say the same. */
+  #sayOnce(fault: string): void {
+    if (warned.has(this.#place)) return;
+    warned.add(this.#place);
+    this.log(fault);
+  }
+
   async #tell(progress: Progress): Promise<void> {
-    await this.#report?.(this.#claim, progress);
+    await this.#place.report?.(this.#claim, progress);
   }
 }
 
-/** 0/0 of a handler that counts nothing is no reason to fail it. */
-const isAmount = (value: unknown): value is number => Number.isFinite(value);
+/** Those whose handlers were told that their progress makes no sense. */
+const warned = new WeakSet<CallPlace>();

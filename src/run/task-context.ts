@@ -13,7 +13,8 @@ export interface TaskContext {
   readonly log: (line: string) => void;
   /**
    * Says how far the task is: `progress(3, 10)`, for `memq show`, `memq status` and whoever waits for it. It returns at once, keeps the
-   * latest word of each fifth of a second, and never fails the task; what is no finite number is not told.
+   * latest word of each fifth of a second, and never fails the task. What is no finite number from 0 on is not told, nor is a total that is
+   * less than what is done; the log says so once in a run.
    */
   readonly progress: (done: number, total?: number) => void;
 }

@@ -19,6 +19,14 @@ export interface Named {
 const NAMES_AT_ONCE = 256;
 const MOST_BUCKETS = 2_880; // two days, if every minute has one
 const BUCKETS_AT_ONCE = 8; // most pages are full by then
+const LISTS_AT_ONCE = 128; // of some KB each
+
+/** A waiting list, and how much of it is over, in bytes. */
+interface PassedList extends Pick<Control, "offset"> {
+  readonly name: string;
+  /** By a cursor. */
+  readonly passed: number;
+}
 
 /**
  * The names that stand in the lists of a state, some at a time. A cursor is a place, not a count: it stays right
@@ -71,23 +79,31 @@ export class NamePages {
       0,
       lists.findIndex(({ name }) => name === cursorName),
     );
-    for (const [index, { name }] of lists.entries()) {
-      const claimed = { offset: index === 0 ? offset : 0 };
-      const passed = name === cursorName ? Number(cursorAt) : 0;
-      const named = index < first ? [] : await this.#inList(control, name, { claimed, passed });
+    const placed = lists.map(({ name }, index) => ({
+      name,
+      offset: index === 0 ? offset : 0,
+      passed: name === cursorName ? Number(cursorAt) : 0,
+    }));
+    // Most often the first has more than enough; the more are empty, the more are read at a time.
+    let from = first;
+    for (let count = 1; from < lists.length; count = Math.min(2 * count, LISTS_AT_ONCE)) {
+      const named = await this.#inFirst(control, placed.slice(from, from + count));
       if (named.length > 0) return named;
+      from += count;
     }
     return [];
   }
 
-  async #inList(
-    { epoch }: Control,
-    name: string,
-    { claimed, passed }: { readonly claimed: Pick<Control, "offset">; readonly passed: number },
-  ): Promise<readonly Named[]> {
-    const item = await this.#parts.session.get(this.#parts.keys.list(epoch, name));
-    const text = item?.value.toString("latin1") ?? "";
-    return namesIn(text, Math.max(unclaimedFrom(claimed, text.length), passed), name);
+  /** The next names of the first of some lists that has any, read in one round trip. */
+  async #inFirst({ epoch }: Control, lists: readonly PassedList[]): Promise<readonly Named[]> {
+    const { session, keys } = this.#parts;
+    const items = await session.getAll(lists.map(({ name }) => keys.list(epoch, name)));
+    for (const [index, { name, offset, passed }] of lists.entries()) {
+      const text = items[index]?.value.toString("latin1") ?? "";
+      const named = namesIn(text, Math.max(unclaimedFrom({ offset }, text.length), passed), name);
+      if (named.length > 0) return named;
+    }
+    return [];
   }
 
   async #inBuckets(control: Control, after: string, isWanted: Wanted): Promise<readonly Named[]> {

@@ -55,3 +55,19 @@ test("to look at an empty queue takes two round trips, and to find its losses be
   expect(depth).toEqual({ waiting: 0, delayed: 0, running: 0, dead: 0 });
   expect(rounds()).toBe(2);
 });
+
+test("to list what waits reads many lists at a time, where a block names so many that nothing stands in", async () => {
+  const server = new FakeMemcached(now);
+  const { wire, rounds } = inRounds(server);
+  const owner = ownerAt(now, { wire });
+  await owner.publish([{ method: "note", args: [] }]);
+  const { value = Buffer.alloc(0), cas = 0n } = server.items.get("mq:q:C") ?? {};
+  const block = JSON.parse(value.toString()) as { segs: [string, number][] };
+  const empty = Array.from({ length: 20_000 }, (_, at) => [`x${String(at).padStart(7, "0")}`, 0]);
+  const text = JSON.stringify({ ...block, segs: [...empty, ...block.segs] });
+  expect(server.do({ kind: "replace", key: "mq:q:C", value: text, cas })).toMatchObject({ kind: "ok" });
+  const before = rounds();
+  const { tasks } = await owner.list("waiting", { limit: 10 });
+  expect(tasks).toHaveLength(1);
+  expect(rounds() - before).toBeLessThan(2 * Math.ceil(20_000 / 128));
+});

@@ -72,11 +72,8 @@ export class BulkConclusion {
     if (seen === undefined) return this.#parts.clock.now() - at < UNBEGUN_MS ? "open" : "gone";
     const { then } = seen.bulk;
     if (then === undefined || then.concluded) return "gone";
-    return then.ended && (await this.#isSettled(name)) ? this.#follow(name, seen, then) : "open";
-  }
-
-  async #isSettled(name: string): Promise<boolean> {
-    return (await this.#tools.tally.count(name))?.left === 0;
+    const isOver = then.ended && (await this.#tools.tally.isSettled(name, seen.bulk));
+    return isOver ? this.#follow(name, seen, then) : "open";
   }
 
   /** Who dies in between leaves it open: it is published again, under the same key. */

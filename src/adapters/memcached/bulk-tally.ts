@@ -28,11 +28,27 @@ export class BulkTally {
   async count(name: string): Promise<BulkCount | undefined> {
     const bulk = (await this.#store.read(name))?.bulk;
     if (bulk === undefined) return undefined;
-    const watched = this.#watched.get(name) ?? new Watched(bulk.epoch);
-    this.#watched.set(name, watched);
+    const watched = this.#watch(name, bulk);
     const { left, dead } = await this.#look(bulk, watched);
     const done = Math.max(0, bulk.kept - left - dead); // the rest is estimated
     return { place: bulk.place, kept: bulk.kept, removed: 0, dead, left: bulk.kept - dead - done, done };
+  }
+
+  /** Whether nothing of a bulk is left. While one that was seen to be left still is, that is all that is read. */
+  async isSettled(name: string, bulk: StoredBulk): Promise<boolean> {
+    const { witness } = this.#watch(name, bulk);
+    if (witness !== undefined) {
+      const record = (await this.#records(bulk.epoch, [witness])).get(witness);
+      if (record !== undefined && sumOf(record).left > 0) return false;
+    }
+    return (await this.count(name))?.left === 0;
+  }
+
+  #watch(name: string, { epoch }: StoredBulk): Watched {
+    const known = this.#watched.get(name);
+    const watched = known?.epoch === epoch ? known : new Watched(epoch);
+    this.#watched.set(name, watched);
+    return watched;
   }
 
   async #look(bulk: StoredBulk, watched: Watched): Promise<Sum> {
@@ -62,7 +78,7 @@ export class BulkTally {
     for (const name of asked) {
       const record = records.get(name);
       if (record === undefined) names.delete(name);
-      else sum = plus(sum, sumOf(record));
+      else sum = plus(sum, watched.sum(name, record));
       if (series.members > 1) watched.noteChildren(series, name, record);
     }
     return { ...sum, untouched: asked.length > 0 && asked.every((name) => isUntouched(records.get(name))) };
@@ -78,7 +94,7 @@ export class BulkTally {
       for (const name of some) {
         const record = records.get(name);
         if (record === undefined) watched.children.delete(name);
-        else sum = plus(sum, sumOf(record));
+        else sum = plus(sum, watched.sum(name, record));
       }
     }
     return sum;
@@ -146,6 +162,8 @@ class Watched {
   readonly epoch: string;
   /** Records of members that may have left their bundle. */
   readonly children = new Set<string>();
+  /** The last record that was seen with something left in it: most likely it is among the last to be over. */
+  witness: string | undefined;
   /** By the first name of a stretch: which of its names are not known to be over. */
   readonly #open = new Map<string, Set<string>>();
 
@@ -162,6 +180,12 @@ class Watched {
       this.#open.set(stretch, names);
     }
     return names;
+  }
+
+  sum(name: string, record: StoredRecord): Sum {
+    const sum = sumOf(record);
+    if (sum.left > 0) this.witness = name;
+    return sum;
   }
 
   /** Members that are not in their bundle any more may have records of their own. */

@@ -71,3 +71,38 @@ test("to list what waits reads many lists at a time, where a block names so many
   expect(tasks).toHaveLength(1);
   expect(rounds() - before).toBeLessThan(2 * Math.ceil(20_000 / 128));
 });
+
+test("whether a bulk is over is asked of one record of it, while that is left", async () => {
+  const server = new FakeMemcached(now);
+  const reads: string[] = [];
+  const wire = server.wire();
+  const owner = ownerAt(now, {
+    wire: {
+      ...wire,
+      batch: (operations) => {
+        reads.push(...operations.flatMap(({ kind, key }) => (kind === "get" ? [key] : [])));
+        return wire.batch(operations);
+      },
+    },
+  });
+  const drafts = Array.from({ length: 300 }, (_, at) => ({ method: "note", args: [at] }));
+  const then = { method: "report", args: [] };
+  await owner.bulks.publish(drafts, { name: "b", expected: undefined, place: () => "", then, isLast: true });
+  const recordsRead = async (): Promise<number> => {
+    reads.length = 0;
+    expect(await owner.bulks.conclude()).toBe(0);
+    return reads.filter((key) => /^mq:q:\w{8}:b/.test(key)).length;
+  };
+  expect(await recordsRead()).toBe(300);
+  expect(await recordsRead()).toBe(1);
+  for (let settled = 0; settled < 300;) {
+    const { claims } = await owner.claim({ limit: 50, atOnce: 1 });
+    for (const claim of claims) await owner.start(claim, { last: false });
+    await owner.settle(claims.map((claim) => ({ claim, outcome: { kind: "done" } as const })));
+    settled += claims.length;
+    if (settled < 300) expect(await recordsRead()).toBe(1);
+  }
+  expect(await owner.bulks.conclude()).toBe(1);
+  const { claims } = await owner.claim({ limit: 10, atOnce: 1 });
+  expect(claims.map(({ task }) => task.method)).toEqual(["report"]);
+});

@@ -67,6 +67,8 @@ export class Supervisor {
   readonly #working = new WeakSet<WorkerProcess>();
   /** Decides which death is worth a line: not each of a row. */
   readonly #news = new Backoff();
+  /** The same of those that never came to work: what they are to replace is not replaced. */
+  readonly #stillborn = new Backoff();
   readonly #over = new AbortController();
   #wasReady = false;
   #exit: number = EXIT.ok;
@@ -203,7 +205,7 @@ export class Supervisor {
     void worker.ready.then(() => {
       isReady = true;
       post.backoff.began(performance.now());
-      this.#news.began(performance.now());
+      for (const told of [this.#news, this.#stillborn]) told.began(performance.now());
     });
     void worker.leaving.then(() => {
       if (isReady && this.#isOn(post, worker)) this.#fill(post);
@@ -226,8 +228,12 @@ export class Supervisor {
       this.end();
       return;
     }
-    if (this.#news.failed(performance.now()).isFirst) {
-      this.#parts.complain(`${worker.name} ended (${how}), another one takes its place`);
+    const couldBegin = this.#working.has(worker);
+    if ((couldBegin ? this.#news : this.#stillborn).failed(performance.now()).isFirst) {
+      const next = couldBegin ? "another one is started in its place" : "it is tried again until one can";
+      this.#parts.complain(
+        `${worker.name} ended ${couldBegin ? "" : "before it could begin "}(${how}), ${next}`,
+      );
     }
     const { waitMs } = post.backoff.failed(performance.now());
     const { clock } = this.#parts;

@@ -86,7 +86,23 @@ test("one that dies is replaced after a second, and a row of deaths is told once
   third.getReady();
   third.end(KILLED);
   await expect.poll(() => clock.advance(1_000).then(() => actors.length)).toBe(4);
-  expect(said).toEqual(["worker 1 ended (SIGKILL), another one takes its place"]);
+  expect(said).toEqual(["worker 1 ended (SIGKILL), another one is started in its place"]);
+});
+
+test("that none can begin in the place of one that died is told, once", async () => {
+  begin(1);
+  await allReady(1);
+  (await actor(0)).end(KILLED);
+  for (const nth of [1, 2]) {
+    await expect.poll(() => clock.advance(1_000).then(() => actors.length)).toBe(nth + 1);
+    (await actor(nth)).end({ code: 78, how: "exit 78" });
+  }
+  await expect
+    .poll(() => said)
+    .toEqual([
+      "worker 0 ended (SIGKILL), another one is started in its place",
+      "worker 1 ended before it could begin (exit 78), it is tried again until one can",
+    ]);
 });
 
 test("four begin at a time, the first alone, and those that have not begun are ended at once", async () => {

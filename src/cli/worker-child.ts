@@ -54,7 +54,7 @@ function voice({ parsed, complain }: Session): { readonly listener: Listener; re
 /** The parent hears how far it is, and of tasks that may end it. */
 const reporting = (): Required<Pick<WorkOptions, "onReady" | "onBegun" | "onLeaving" | "atRisk">> => ({
   onReady: () => {
-    send({ memq: "ready" });
+    send({ memq: "ready", memoryBytes: process.memoryUsage.rss() });
   },
   onBegun: (lacks) => {
     send({ memq: "begun", lacks });

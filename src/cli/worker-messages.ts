@@ -1,6 +1,6 @@
 /** What a worker's process says to its parent. */
 export type FromWorker =
-  | { readonly memq: "ready" }
+  | { readonly memq: "ready"; readonly memoryBytes: number }
   | { readonly memq: "begun"; readonly lacks: readonly string[] }
   | { readonly memq: "leaving" }
   /** An attempt begins that may be the task's last; the parent tells of it should it end the process. */

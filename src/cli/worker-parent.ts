@@ -5,6 +5,7 @@ import { QueueWorkers } from "../host/queue-workers.ts";
 import { takeWorkPost } from "../host/work-post.ts";
 import { systemClock } from "../ports/clock.ts";
 import { Supervisor } from "../run/supervisor.ts";
+import { mindIdleMemory } from "./idle-memory.ts";
 import { isWatched } from "./io.ts";
 import { minuteWork } from "./minute-work.ts";
 import { everyMinute } from "./minutes.ts";
@@ -65,11 +66,13 @@ class Shift {
     this.#hadTerminal = session.io.stdin.isTTY === true;
     const args = workerArgs(session);
     const { io } = session;
+    const tookMemory = mindIdleMemory(workOptions(session).maxMemoryBytes, this.#complain);
     this.#supervisor = (processes) =>
       new Supervisor({
         processes,
         start: () => {
-          const worker = startWorker({ args, io, stderr: (text) => io.stderr.write(text), died: this.#died });
+          const stderr = (text: string): void => void io.stderr.write(text);
+          const worker = startWorker({ args, io, stderr, tookMemory, died: this.#died });
           this.#workers.add(worker);
           void worker.ended.then(() => this.#workers.delete(worker));
           return worker;

@@ -14,6 +14,8 @@ export interface WorkerStart {
   readonly io: Pick<Io, "cwd" | "env">;
   /** Whole lines of its stderr, with their line ends. */
   readonly stderr: (text: string) => void;
+  /** Told of the memory that it takes when its handlers are loaded and it has run nothing. */
+  readonly tookMemory: (bytes: number) => void;
   /** Told of each task that was running, and may have ended it, when it died. */
   readonly died: (task: RiskyTask, obituary: Obituary) => void;
 }
@@ -26,7 +28,7 @@ export interface StartedWorker extends WorkerProcess {
 }
 
 /** Starts a worker in a process of its own, with this process's stdout. */
-export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWorker {
+export function startWorker({ args, io, stderr, tookMemory, died }: WorkerStart): StartedWorker {
   const child = spawn(process.execPath, [scriptPath("memq"), ...args], {
     cwd: io.cwd(),
     env: { ...io.env, [WORKER_VARIABLE]: String(process.pid) },
@@ -40,6 +42,10 @@ export function startWorker({ args, io, stderr, died }: WorkerStart): StartedWor
     stderr(text);
   });
   const risks = risksOf(child);
+  child.on("message", (message: unknown) => {
+    const told = readMessage(message);
+    if (told?.memq === "ready") tookMemory(told.memoryBytes);
+  });
   let isStuck = false;
   child.on("exit", (code, signal) => {
     const end = endText(code, signal);

@@ -205,6 +205,18 @@ describe.each(grounds)("workers on $name", (ground) => {
       );
     });
 
+    test("a --max-memory that an idle worker is above is said once", async () => {
+      await setUp();
+      const { process: parent, ended } = await work(1, "--max-memory", "1M");
+      for (const nth of ["1", "2", "3"]) {
+        await publish("note", nth);
+        await expect.poll(() => linesOf("note"), within).toHaveLength(Number(nth));
+      }
+      parent.kill("SIGTERM");
+      const { stderr } = await ended;
+      expect(stderr.match(/more than --max-memory/g)).toHaveLength(1);
+    });
+
     test("a dead letter of a handler that blocked its process names the timeout that it overran", async () => {
       await setUp("retry = none");
       await work(1);

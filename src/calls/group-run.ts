@@ -72,8 +72,9 @@ async function runQueue(errand: Errand, name: string | undefined, placed: readon
   const queue = await errand.queueOf(name);
   const open = await publishAll(errand, queue, placed);
   const { broker, clock } = queue;
-  const untilMs = clock.now() + errand.forMs;
+  const endsAtUpMs = clock.upMs() + errand.forMs;
   while (open.size > 0 && !errand.stop.aborted) {
+    const untilMs = clock.now() + endsAtUpMs - clock.upMs();
     const ends = await broker.results.wait([...open.keys()], untilMs, errand.stop);
     if (ends.length === 0) break;
     for (const end of [...ends].sort(byTime)) {

@@ -3,6 +3,7 @@ import type { Bell } from "./bell.ts";
 /** The clock's part that waiting needs. */
 interface Waits {
   now(): number;
+  upMs(): number;
   until(atMs: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -27,6 +28,9 @@ const IDLE_PER_LOOK = 2;
  */
 export async function lookOut<T>(look: () => Promise<T | undefined>, out: Lookout): Promise<T | undefined> {
   const { bell, clock, untilMs, signal, fastestMs, slowestMs } = out;
+  // By time that passes: a clock that is set meanwhile makes the wait neither longer nor shorter.
+  const endsAtUpMs = clock.upMs() + untilMs - clock.now();
+  const within = (ms: number): number => clock.now() + Math.min(ms, endsAtUpMs - clock.upMs());
   const nap = new Nap(clock);
   signal.addEventListener("abort", nap.wake);
   // Listening begins before looking: what happens in between is heard.
@@ -36,12 +40,12 @@ export async function lookOut<T>(look: () => Promise<T | undefined>, out: Lookou
       nap.begin();
       const startedAtMs = performance.now();
       const seen = await look();
-      if (signal.aborted || clock.now() >= untilMs) return seen;
+      if (signal.aborted || clock.upMs() >= endsAtUpMs) return seen;
       const restMs = IDLE_PER_LOOK * (performance.now() - startedAtMs);
       // Also after an answer: whoever waits for others still asks again at once, and would look all the time.
-      if (restMs >= 1) await clock.until(Math.min(untilMs, clock.now() + restMs), signal);
+      if (restMs >= 1) await clock.until(within(restMs), signal);
       if (seen !== undefined) return seen;
-      await nap.until(Math.min(untilMs, clock.now() + gapMs));
+      await nap.until(within(gapMs));
     }
   } finally {
     stopListening?.();

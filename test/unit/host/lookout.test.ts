@@ -28,8 +28,28 @@ test("an answer to a quick look is not held up", async () => {
   const { signal } = new AbortController();
   const clock = {
     now: () => 0,
+    upMs: () => 0,
     until: () => Promise.reject(new Error("nothing is waited for")),
   };
   const out = { bell: undefined, clock, untilMs: 1_000, signal, fastestMs: 50, slowestMs: 500 };
   expect(await lookOut(() => Promise.resolve("seen"), out)).toBe("seen");
 });
+
+test.each([3_600_000, -3_600_000])(
+  "a clock that is set by %i ms meanwhile changes nothing of a wait",
+  async (step) => {
+    let upMs = 0;
+    const clock = {
+      now: () => upMs + (upMs > 300 ? step : 0),
+      upMs: () => upMs,
+      until: (atMs: number) => {
+        upMs += Math.max(0, atMs - clock.now());
+        return Promise.resolve();
+      },
+    };
+    const { signal } = new AbortController();
+    const out = { bell: undefined, clock, untilMs: 4_000, signal, fastestMs: 50, slowestMs: 500 };
+    expect(await lookOut(() => Promise.resolve(undefined), out)).toBeUndefined();
+    expect(upMs).toBe(4_000);
+  },
+);

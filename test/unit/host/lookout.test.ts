@@ -12,6 +12,8 @@ const lookBusily = (): Promise<string> => {
   return Promise.resolve("seen");
 };
 
+const seesNothing = (): Promise<string | undefined> => Promise.resolve(undefined);
+
 test("who looks again at each answer leaves the process time for others", async () => {
   let others = 0;
   const counting = setInterval(() => others++, 1);
@@ -49,7 +51,7 @@ test.each([3_600_000, -3_600_000])(
     };
     const { signal } = new AbortController();
     const out = { bell: undefined, clock, untilMs: 4_000, signal, fastestMs: 50, slowestMs: 500 };
-    expect(await lookOut(() => Promise.resolve(undefined), out)).toBeUndefined();
+    expect(await lookOut(seesNothing, out)).toBeUndefined();
     expect(upMs).toBe(4_000);
   },
 );

@@ -32,7 +32,6 @@ const widening = (round: number): number => Math.max(0, round - FEW_ROUNDS) * 8;
 
 // Stakes of what is in hand, ahead and just settled stand in the block at the same time: it should stay small.
 const MOST_AHEAD = 64;
-const NOTHING_AHEAD: ClaimedAhead = { claims: [], findings: [] };
 
 /** What claiming works with. */
 export interface ClaimerTools extends HousekeeperTools {
@@ -102,9 +101,9 @@ export class Claimer {
     const { holdings, scout } = this.#tools;
     const mustEmptyHands = holdings.pooledCount > 0 || holdings.isAloneOut;
     const scene = mustEmptyHands ? undefined : await scout.glance(limit);
-    if (scene === undefined) return NOTHING_AHEAD;
-    const step = nextStep(scene);
-    if (step.kind !== "take" || step.entries.length > MOST_AHEAD) return NOTHING_AHEAD;
+    const step = scene && nextStep(scene);
+    if (scene === undefined || step?.kind !== "take" || step.entries.length > MOST_AHEAD)
+      return { claims: [], findings: [] };
     await this.#take(scene, step, atOnce);
     return { claims: holdings.take(limit), findings: this.#found() };
   }

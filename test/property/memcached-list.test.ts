@@ -158,3 +158,7 @@ test(
     if (process.env["MEMQ_TALES"] !== undefined) console.log(JSON.stringify(seen));
   },
 );
+
+test("a delayed task of a key that cannot be taken back on a full server is run all the same", async () => {
+  expect(await new Tale(plotOf(704_387)).play()).toEqual([]);
+});

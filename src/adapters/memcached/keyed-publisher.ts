@@ -239,7 +239,8 @@ export class KeyedPublisher {
       kind: "tasks",
       id: random(NAME_LETTERS),
       owner: "",
-      generation: 0,
+      // As if it was held before: then who takes it lists one that is not due yet, instead of passing over it.
+      generation: 1,
       entries: [againText(wish.name)],
       loose: 0,
     };

@@ -16,8 +16,10 @@ interface OpenQueue {
   readonly resultBell: Bell;
 }
 
-/** What the store has of a task: itself, or its result, or neither. */
+/** What the store has of a task that does not wait or run: itself, or its result, or neither. */
 interface EndRow {
+  /** Which one of those that were asked for. */
+  readonly nth: number;
   readonly state: number | null;
   readonly at: number | null;
   readonly attempts: number | null;
@@ -40,9 +42,11 @@ const SLOWEST_LOOK_MS = 500;
 const SWEEP_ROWS = 1_000;
 const FORGET_PROGRESS_MS = 86_400_000;
 
-const END = `SELECT task.state, task.at, task.attempts, task.error, result.text AS result FROM (SELECT ? AS id) AS asked
-  LEFT JOIN task ON task.id = asked.id AND task.queue = ?
-  LEFT JOIN result ON result.task = asked.id AND result.queue = ? AND result.expires_at > ?`;
+const ENDS = `SELECT asked.key AS nth, task.state, task.at, task.attempts, task.error, result.text AS result
+  FROM json_each(?1) AS asked
+  LEFT JOIN task ON task.id = asked.value AND task.queue = ?2
+  LEFT JOIN result ON result.task = asked.value AND result.queue = ?2 AND result.expires_at > ?3
+  WHERE task.state IS NULL OR task.state = ?4`;
 
 // The claim under which a task runs now: one that is held in a range does not have its number written.
 const IN_RANGE = `LEFT JOIN held_range ON task.state = 0 AND held_range.queue = task.queue
@@ -114,24 +118,16 @@ export class EmbeddedResults implements Results {
 
 /** Those that have ended, all looked at in one state of the store. */
 function endsOf(queue: StoredQueue, ids: readonly string[]): Promise<readonly TaskEnd[]> {
+  const rows = JSON.stringify(ids.map((id) => queue.ids.parse(id) ?? 0));
   return queue.connection.read(() => {
-    const number = queue.row()?.id ?? 0;
-    const nowMs = queue.clock.now();
-    return ids.flatMap((id) => {
-      const row = queue.ids.parse(id) ?? 0;
-      return endOf(queue, id, queue.connection.get(END, row, number, number, nowMs) as EndRow) ?? [];
-    });
+    const found = queue.connection.all(ENDS, rows, queue.row()?.id ?? 0, queue.clock.now(), STATE.dead);
+    return (found as EndRow[]).map((row) => endOf(queue, ids[row.nth] as string, row));
   });
 }
 
-function endOf(
-  { codec }: StoredQueue,
-  id: string,
-  { state, at, attempts, error, result }: EndRow,
-): TaskEnd | undefined {
-  if (state === STATE.dead)
-    return { kind: "dead", id, reason: error ?? "", attempt: attempts ?? 0, at: at ?? 0 };
-  if (state !== null) return undefined;
+function endOf({ codec }: StoredQueue, id: string, row: EndRow): TaskEnd {
+  const { state, at, attempts, error, result } = row;
+  if (state !== null) return { kind: "dead", id, reason: error ?? "", attempt: attempts ?? 0, at: at ?? 0 };
   const text = codec.unseal(sealName(id), result ?? "");
   return decodeResult(id, text ?? "") ?? { kind: "gone", id };
 }

@@ -202,29 +202,28 @@ const noMinute =
     ? undefined
     : "it takes a real minute: set MEMQ_REAL_CRON=1";
 
-test.skipIf(noMinute !== undefined)(
-  "a resident starts a run at the full minute, schedules included, and waits for it when it is told to end",
-  async () => {
-    const handler = `
+test("a resident starts a run at the full minute, schedules included, and waits for it when it is told to end", async ({
+  skip,
+}) => {
+  skip(noMinute !== undefined, noMinute);
+  const handler = `
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 export default class Worker {
   async report(what) { appendFileSync("./worker.log", "start " + what + "\\n"); await pause(1_000); appendFileSync("./worker.log", "end " + what + "\\n"); }
 }
 `;
-    writeFileSync(join(project.folder, "worker.mjs"), handler);
-    configure("[schedule.always]\ncron = * * * * *\ncall = report this\n");
-    const resident = start("runjobs", ["--cron", "* * * * *", "--verbose"], { cwd: project.folder });
-    for (const end = Date.now() + 70_000; Date.now() < end && project.lines().length === 0;) await pause(50);
-    resident.process.kill("SIGTERM");
-    const { code, stderr } = await resident.ended;
-    expect(code).toBe(0);
-    expect(project.lines()).toEqual(["start this", "end this"]);
-    expect(stderr).toMatch(/^runjobs: run \d+ started$/m);
-    expect(stderr).toMatch(/^runjobs: run \d+ ended after .* \(exit 0\)$/m);
-    const published = stderr.match(/published for \S+/g) ?? [];
-    expect(new Set(published).size).toBe(published.length);
-    expect(published.length).toBeGreaterThanOrEqual(1);
-  },
-  90_000,
-);
+  writeFileSync(join(project.folder, "worker.mjs"), handler);
+  configure("[schedule.always]\ncron = * * * * *\ncall = report this\n");
+  const resident = start("runjobs", ["--cron", "* * * * *", "--verbose"], { cwd: project.folder });
+  for (const end = Date.now() + 70_000; Date.now() < end && project.lines().length === 0;) await pause(50);
+  resident.process.kill("SIGTERM");
+  const { code, stderr } = await resident.ended;
+  expect(code).toBe(0);
+  expect(project.lines()).toEqual(["start this", "end this"]);
+  expect(stderr).toMatch(/^runjobs: run \d+ started$/m);
+  expect(stderr).toMatch(/^runjobs: run \d+ ended after .* \(exit 0\)$/m);
+  const published = stderr.match(/published for \S+/g) ?? [];
+  expect(new Set(published).size).toBe(published.length);
+  expect(published.length).toBeGreaterThanOrEqual(1);
+}, 90_000);
